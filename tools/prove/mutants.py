@@ -1,10 +1,14 @@
 """Every mutant of the core and of the codec is caught by its own tests, or listed in .cargo/mutants.toml and
-.cargo/mutants-codec.toml with the reason why it is equivalent."""
+.cargo/mutants-codec.toml with the reason why it is equivalent.
+
+The outcomes are recorded for each source file, in docs/mutants.json. A step tests only the files that have changed since.
+It records each group of files as soon as that group is done, so a step that is stopped goes on where it was."""
 
 import json
 import os
 import re
 import shutil
+import subprocess
 
 # Mutants that make the tests run without end, and why. Only a timeout detects such a test, so each is listed here by name.
 ENDLESS = {
@@ -27,62 +31,124 @@ EXAMINED = {"core": "mutants.toml", "codec": "mutants-codec.toml"}
 # and only what they do not catch meets all tests.
 FIRST = {"core": ("--test", "alone")}
 
+GROUP = 250  # mutants: what is lost if the step is stopped. Each group builds the dependencies anew.
+
 
 def prove(root, work, quick, shell, needs, failed):
     needs("cargo-mutants")
-    figures = []
+    known = Known(root, quick)
+    uncaught = []
     for name, config in EXAMINED.items():
-        out = work / "mutants" / name
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir(parents=True)
-        shard = ["--shard", "0/40"] if quick else []
-        passes = []
-        for config in configs(root / ".cargo" / config, out, FIRST.get(name)):
-            shell(["cargo", "mutants", "--config", str(config), "--output", str(out), "--jobs", "2", "--timeout", "40",
-                   "--no-shuffle", "--iterate", *shard], label=f"{name:5} ", statuses=(CAUGHT, MISSED, TIMED_OUT),
-                  PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "24"))
-            passes.append(out / f"pass{len(passes)}")
-            shutil.copytree(out / "mutants.out", passes[-1])
-        figures.append(f"{name}: {judge(config, passes, quick, failed)}")
-    return "; ".join(figures)
-
-
-def configs(config, out, first):
-    """The configuration of each pass."""
-    if first:
-        text, found = re.subn(r"^additional_cargo_test_args = .*$", f"additional_cargo_args = {json.dumps(first)}", config.read_text(), flags=re.M)
-        assert found == 1, f"{config} does not say which tests run"
-        (out / "first.toml").write_text(text)
-        yield out / "first.toml"
-    yield config
-
-
-def outcomes(run):
-    return json.loads((run / "outcomes.json").read_text())
-
-
-def judge(config, passes, quick, failed):
-    """The figure of the finished passes. The last one tried what those before it did not catch."""
-    last = passes[-1]
-    told = [outcomes(run) for run in passes]
-    caught, unviable = (sum(one[key] for one in told) for key in ("caught", "unviable"))
-    missed, slow = (told[-1][key] for key in ("missed", "timeout"))
-    total = len(json.loads((passes[0] / "mutants.json").read_text()))
-    if not quick and (caught + unviable + missed + slow != total or not all(one.get("end_time") for one in told) or not caught):
-        raise failed(f"not every mutant was tried: {caught + unviable + missed + slow} of {total}")
-    uncaught = lines(last, "missed.txt") + [name for name in lines(last, "timeout.txt") if not any(known in name for known in ENDLESS)]
-    for name in uncaught:
-        print(f"    not caught: {name}")
+        config = root / ".cargo" / config
+        for group in [None] if quick else known.groups(config):
+            out = work / "mutants" / name
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir(parents=True)
+            shard = ["--shard", "0/40"] if quick else []
+            passes = []
+            for number, text in enumerate(configs(config.read_text(), group, FIRST.get(name)), 1):
+                settings = out / f"pass{number}.toml"
+                settings.write_text(text)
+                shell(["cargo", "mutants", "--config", str(settings), "--output", str(out), "--jobs", "2", "--timeout", "40",
+                       "--no-shuffle", "--iterate", *shard], label=f"{name:5} ", statuses=(CAUGHT, MISSED, TIMED_OUT),
+                      PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "24"))
+                passes.append(out / f"pass{number}")
+                shutil.copytree(out / "mutants.out", passes[-1])
+            uncaught += known.learn(judge(passes, quick, failed))
+    for mutant in uncaught:
+        print(f"    not caught: {mutant}")
     if uncaught:
         raise failed(f"{len(uncaught)} mutants are neither caught nor listed with a reason")
-    spans = [sum(phase["duration"] for phase in tried["phase_results"]) for one in told for tried in one["outcomes"]
-             if tried["scenario"] != "Baseline"]
-    equivalent = len(re.findall(r'^ +["\'].*["\'], # .', config.read_text(), re.M))
-    endless = f", the other {slow} never end and are listed in tools/prove/mutants.py" if slow else ""
-    return (f"{caught} of {caught + slow} that compile are caught{endless}; {unviable} do not compile; "
-            f"{equivalent} rules, each with a reason, exclude equivalent mutants; {sum(spans) / total:.1f} s a mutant, two at a time")
+    return known.figure()
 
 
-def lines(run, name):
-    file = run / name
-    return file.read_text().splitlines() if file.exists() else []
+def configs(text, files, first):
+    """The configuration of each pass, for these files."""
+    if files:
+        text = replaced("examine_globs", files, text)
+    if first:
+        yield re.sub(r"^additional_cargo_test_args = .*$", f"additional_cargo_args = {json.dumps(first)}", text, flags=re.M)
+    yield text
+
+
+def replaced(setting, value, text):
+    text, found = re.subn(rf"^{setting} = .*$", f"{setting} = {json.dumps(value)}", text, flags=re.M)
+    assert found == 1, f"the configuration has no {setting}"
+    return text
+
+
+def judge(passes, quick, failed):
+    """What became of each mutant of the finished passes, by file. The last pass tried what those before it did not catch."""
+    outcomes = [json.loads((run / "outcomes.json").read_text()) for run in passes]
+    files = {}
+    for one in outcomes:
+        if not one.get("end_time"):
+            raise failed("a pass of cargo-mutants did not end")
+        for tried in one["outcomes"]:
+            if tried["scenario"] == "Baseline":
+                continue
+            mutant = tried["scenario"]["Mutant"]
+            files.setdefault(mutant["file"], {})[mutant["name"]] = tried["summary"]
+    every = json.loads((passes[0] / "mutants.json").read_text())
+    if not quick and sum(map(len, files.values())) != len(every):
+        raise failed(f"not every mutant was tried: {sum(map(len, files.values()))} of {len(every)}")
+    return files
+
+
+class Known:
+    """The outcomes of the files that have not changed since their mutants were tried."""
+
+    def __init__(self, root, quick):
+        self.root, self.quick = root, quick
+        self.record = root / "docs" / "mutants.json"
+        self.files = json.loads(self.record.read_text()) if self.record.exists() and not quick else {}
+        self.current = set()
+
+    def blob(self, file):
+        return subprocess.run(["git", "hash-object", file], cwd=self.root, capture_output=True, text=True, check=True).stdout.strip()
+
+    def groups(self, config):
+        """The files that are to be tried, in groups."""
+        listed = subprocess.run(["cargo", "mutants", "--config", str(config), "--list", "--json"], cwd=self.root, capture_output=True,
+                                text=True, check=True)
+        mutants = {}
+        for mutant in json.loads(listed.stdout):
+            mutants[mutant["file"]] = mutants.get(mutant["file"], 0) + 1
+        self.current |= mutants.keys()
+        group, size = [], 0
+        for file, count in mutants.items():
+            known = self.files.get(file)
+            if known and known["blob"] == self.blob(file) and known["mutants"] == count:
+                continue
+            group, size = [*group, file], size + count
+            if size >= GROUP:
+                yield group
+                group, size = [], 0
+        if group:
+            yield group
+
+    def learn(self, files):
+        """Records the files without an uncaught mutant. Returns the mutants that are uncaught."""
+        uncaught = []
+        for file, outcomes in files.items():
+            endless = [name for name, outcome in outcomes.items() if outcome == "Timeout" and any(known in name for known in ENDLESS)]
+            open_ = [name for name, outcome in outcomes.items() if outcome in ("MissedMutant", "Timeout") and name not in endless]
+            uncaught += open_
+            if not open_:
+                words = list(outcomes.values())
+                self.files[file] = {"blob": self.blob(file), "mutants": len(words), "caught": words.count("CaughtMutant"),
+                                    "unviable": words.count("Unviable"), "endless": len(endless)}
+        if not self.quick:
+            self.record.write_text(json.dumps(dict(sorted(self.files.items())), indent=1) + "\n")
+        return uncaught
+
+    def figure(self):
+        files = self.files if self.quick else {file: self.files[file] for file in sorted(self.current)}
+
+        def count(what):
+            return sum(file[what] for file in files.values())
+        endless = f", the other {count('endless')} never end and are listed in tools/prove/mutants.py" if count("endless") else ""
+        reasons = sum(len(re.findall(r'^ +["\'].*["\'], # .', (self.root / ".cargo" / config).read_text(), re.M))
+                      for config in EXAMINED.values())
+        return (f"{count('caught'):,} of {count('caught') + count('endless'):,} that compile are caught{endless}; {count('unviable')} "
+                f"do not compile; {reasons} rules, each with a reason, exclude equivalent mutants; {len(files)} files")
