@@ -1,5 +1,6 @@
 //! A fleet of either driver behind one blocking interface: a test is written once, and runs on both.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -249,7 +250,7 @@ impl AnyFleet {
     ///
     /// # Errors
     /// Never: a test is no observer.
-    pub fn statuses(&self) -> Result<Vec<(Name, Status)>, FleetError> {
+    pub fn statuses(&self) -> Result<BTreeMap<Name, Status>, FleetError> {
         each!(self, fleet => fleet.statuses())
     }
 

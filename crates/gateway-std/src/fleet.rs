@@ -4,6 +4,7 @@ mod builder;
 mod events;
 mod member;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -197,18 +198,18 @@ impl Fleet {
     /// The fleet has no client of this name, or the call came from within an observer or a dialect.
     pub fn status(&self, name: &str) -> Result<Status, FleetError> {
         let member = self.find(name)?;
-        let Some((_, status)) = statuses([member])?.pop() else {
+        let Some((_, status)) = statuses([member])?.pop_first() else {
             unreachable!("each client has a status");
         };
         Ok(status)
     }
 
     /// Returns snapshots of all clients, by name. All clients are asked at once: see
-    /// [`status`](Self::status).
+    /// [`status`](Self::status). As JSON they are one object, with a member for each client.
     ///
     /// # Errors
     /// The call came from within an observer or a dialect.
-    pub fn statuses(&self) -> Result<Vec<(Name, Status)>, FleetError> {
+    pub fn statuses(&self) -> Result<BTreeMap<Name, Status>, FleetError> {
         let clone = |(name, entry): (&Name, &Entry)| (name.clone(), entry.clone());
         let members: Vec<_> = self.roster().iter().map(clone).collect();
         statuses(members)
@@ -228,7 +229,7 @@ impl Fleet {
 /// Asks all, and then waits for their answers.
 fn statuses(
     members: impl IntoIterator<Item = (Name, Entry)>,
-) -> Result<Vec<(Name, Status)>, FleetError> {
+) -> Result<BTreeMap<Name, Status>, FleetError> {
     if is_inside() {
         return Err(FleetError::Reentrant);
     }

@@ -3,6 +3,7 @@
 mod events;
 mod leaving;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -213,11 +214,12 @@ impl Fleet {
         handle.latest_status().map_err(|kind| failure(kind, name))
     }
 
-    /// Returns snapshots of all clients, by name. They are taken one after another.
+    /// Returns snapshots of all clients, by name. They are taken one after another. As JSON they are
+    /// one object, with a member for each client.
     ///
     /// # Errors
     /// The call came from within an observer or a dialect.
-    pub fn statuses(&self) -> Result<Vec<(Name, Status)>, FleetError> {
+    pub fn statuses(&self) -> Result<BTreeMap<Name, Status>, FleetError> {
         let clone = |(name, handle): (&Name, &Handle)| (name.clone(), handle.clone());
         let members: Vec<_> = self.roster().iter().map(clone).collect();
         let status = |(name, handle): (Name, Handle)| match handle.latest_status() {

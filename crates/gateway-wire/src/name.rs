@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use gateway_core::ConfigError;
+use serde::{Serialize, Serializer};
 
 /// The name of a client. Clones share the text.
 ///
@@ -44,6 +45,19 @@ impl Name {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// As a string.
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

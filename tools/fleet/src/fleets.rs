@@ -54,7 +54,7 @@ impl AnyFleet {
             Self::Tokio(fleet) => fleet.statuses()?,
             Self::Std(fleet) => fleet.statuses()?,
         };
-        Ok(statuses.into_iter().map(|(_, status)| status).collect())
+        Ok(statuses.into_values().collect())
     }
 
     /// The number of clients that are ready, and of all their attempts.

@@ -57,6 +57,8 @@ fn a_client_is_added_restarted_and_removed_by_name(driver: Driver) {
     let states = statuses.iter().map(|(name, status)| (name.as_str(), status.state));
     let connected = ConnectionState::Connected;
     assert_eq!(states.collect::<Vec<_>>(), [("a", connected), ("b", connected)]);
+    let json = serde_json::to_value(&statuses).unwrap();
+    assert_eq!(json["b"]["state"], "CONNECTED");
 }
 
 fn what_a_fleet_does_not_take_is_an_error_that_says_why(driver: Driver) {

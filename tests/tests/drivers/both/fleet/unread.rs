@@ -83,7 +83,7 @@ fn clients_that_drop_the_oldest_count_what_they_drop(driver: Driver) {
     // The server takes the message only after it has sent all of its own.
     let answers = loop {
         let statuses = fleet.statuses().unwrap();
-        if statuses.iter().all(|(_, status)| status.statistics.frames_in >= MESSAGES as u64) {
+        if statuses.values().all(|status| status.statistics.frames_in >= MESSAGES as u64) {
             break fleet.shutdown(GUARD);
         }
         std::thread::yield_now();
@@ -111,7 +111,7 @@ fn clients_live_without_a_reader(driver: Driver) {
     send_to_each(&fleet);
     let account = loop {
         let statuses = fleet.statuses().unwrap();
-        if statuses.iter().all(|(_, status)| status.statistics.frames_in >= MESSAGES as u64) {
+        if statuses.values().all(|status| status.statistics.frames_in >= MESSAGES as u64) {
             break fleet.shutdown(GUARD);
         }
         std::thread::yield_now();
