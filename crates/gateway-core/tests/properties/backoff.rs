@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use crate::cases;
 
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 /// A strategy with a name, or any general form.
 pub(crate) fn jitter() -> impl Strategy<Value = Jitter> {
     let named = prop::sample::select(Jitter::ALL.to_vec());
@@ -113,20 +115,24 @@ proptest! {
                 prop_assert!(high >= capped * 3 && high <= capped * 3 + Duration::from_millis(3));
             }
             Jitter::DecorrelatedFloored => {
-                prop_assert!(low >= initial && low <= initial.max(capped / 2 + Duration::from_millis(1)));
+                prop_assert!(low >= initial && low <= initial.max(capped / 2 + MILLISECOND));
+                prop_assert!(low + MILLISECOND > capped / 2);
                 prop_assert!(high <= max && high >= capped);
             }
             Jitter::Uniform(uniform) => {
+                // Bounds and `capped` are rounded down to whole milliseconds here.
                 let most = if uniform.is_clamped() { max } else { share(max, uniform.ceiling()) };
-                prop_assert!(low >= initial && low <= initial.max(capped + Duration::from_millis(1)));
-                prop_assert!(high >= capped && high <= most);
-                prop_assert!(high <= capped * 3 + Duration::from_millis(3));
+                let floor = uniform.floor();
+                prop_assert!(low >= initial && low + MILLISECOND > share(capped, floor));
+                prop_assert!(low <= initial.max(share(capped + MILLISECOND, floor)));
+                prop_assert!(high <= most && high <= (capped + MILLISECOND) * 3);
+                prop_assert!(high + MILLISECOND > most.min(capped * 3));
             }
             Jitter::Full => prop_assert_eq!((low, high), (Duration::ZERO, capped)),
             Jitter::Equal => {
                 prop_assert_eq!(high, capped);
                 let half = capped / 2;
-                prop_assert!(low <= half + Duration::from_millis(1) && low + Duration::from_millis(1) > half);
+                prop_assert!(low <= half + MILLISECOND && low + MILLISECOND > half);
             }
             Jitter::None => prop_assert_eq!((low, high), (capped, capped)),
             other => prop_assert!(false, "no bounds are known for {other:?}"),
@@ -156,7 +162,9 @@ proptest! {
         let text = uniform.to_string();
         prop_assert_eq!(Uniform::parse(&text), Some(uniform));
         prop_assert_eq!(Jitter::parse(&text), Some(Jitter::Uniform(uniform)));
-        prop_assert_eq!(Jitter::Uniform(uniform).to_string(), text);
+        let general = Jitter::Uniform(uniform);
+        prop_assert_eq!(general.to_string(), text);
+        prop_assert_eq!((general.name(), general.uniform()), ("uniform", Some(uniform)));
     }
 
     #[test]
