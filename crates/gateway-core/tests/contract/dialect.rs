@@ -1,5 +1,6 @@
 //! The rules of dialects, one by one. Random dialects meet all of them at once: see `tests/properties`.
 
+mod exchange;
 mod farewells;
 mod heartbeat;
 mod limits;

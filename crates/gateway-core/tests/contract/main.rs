@@ -5,6 +5,7 @@ mod dialect;
 mod outlook;
 mod rebase;
 mod rules;
+mod secrets;
 mod spelling;
 mod surface;
 mod table;

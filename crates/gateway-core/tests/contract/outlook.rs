@@ -1,11 +1,13 @@
 //! What a connection says of itself to a driver: when it counts as stable, how many pings are unanswered, why it
 //! gave up, and when it acts next.
 
+use core::time::Duration;
+
 use gateway_core::{
-    CloseFrame, Config, Event, Failure, Frame, GiveUpCause, HeartbeatKind, Network, OpenError,
-    RetryAfter, UnixMillis,
+    Backlog, CloseFrame, Config, DisconnectCause, Event, Failure, Frame, GiveUpCause,
+    HeartbeatKind, Network, OpenError, RetryAfter, UnixMillis,
 };
-use gateway_testkit::Rig;
+use gateway_testkit::{Rig, cause};
 
 use super::words::seconds;
 
@@ -88,6 +90,46 @@ fn the_answer_to_the_first_of_two_probes_shows_that_the_peer_lives() {
     assert_eq!(rig.connection.next_deadline(), probed);
     rig.on(Event::FrameReceived(socket, Frame::Pong(b"1")));
     assert!(rig.connection.next_deadline() > probed);
+}
+
+#[test]
+fn a_probe_after_one_that_was_answered_has_its_own_timeout() {
+    let config = Config::builder().heartbeat_interval(seconds(60)).build().unwrap();
+    let mut rig = Rig::ready(config);
+    let socket = rig.socket();
+    rig.on(Event::WallClock(UnixMillis(1_000_000)));
+    rig.on(Event::WallClock(UnixMillis(5_000_000))); // a suspend: the first probe
+    rig.on(Event::PingHanded(socket, u64::MAX)); // 5 s, and as much as unproven bytes can earn: 30 s
+    rig.run_for(seconds(10));
+    rig.on(Event::BytesReceived(socket));
+    rig.run_for(seconds(21));
+    rig.on(Event::WallClock(UnixMillis(9_000_000))); // a suspend: the second probe
+    assert_eq!(rig.connection.unanswered_pings(), 2);
+
+    let died = rig.run_for(seconds(5));
+
+    assert_eq!(cause(&died), Some(DisconnectCause::PongTimeout));
+}
+
+#[test]
+fn bytes_that_came_while_a_ping_was_held_do_not_answer_it() {
+    let config = Config::builder().heartbeat_interval(seconds(10)).build().unwrap();
+    let mut rig = Rig::asked(config);
+    let socket = rig.socket();
+    rig.on(Event::PingHanded(socket, u64::MAX)); // dead at 45 s, with the longest allowance
+    rig.run_for(seconds(10)); // the second ping
+    assert_eq!(rig.connection.unanswered_pings(), 2);
+    rig.on(Event::PingHeld(socket, Backlog { bytes: 9, idle: Duration::ZERO }));
+    rig.run_for(seconds(2));
+    rig.on(Event::BytesReceived(socket));
+    rig.run_for(seconds(1));
+    rig.on(Event::PingHanded(socket, 0));
+    let dead_at = Some(rig.now.saturating_add(seconds(5)));
+    assert_eq!(rig.connection.next_deadline(), dead_at);
+
+    let died = rig.run_for(seconds(5));
+
+    assert_eq!(cause(&died), Some(DisconnectCause::PongTimeout));
 }
 
 #[test]

@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use gateway_core::{
-    Backlog, CloseFrame, Config, ConfigBuilder, Connection, Event, Failure, Frame, HeartbeatKind,
-    Instant, Login, Machine, Network, OpenError, RetryAfter, SocketId, UnixMillis,
+    AcceptanceRule, Backlog, CloseFrame, Config, ConfigBuilder, Connection, Dialect, Event,
+    Exchange, Failure, Frame, HeartbeatKind, Instant, Interest, Login, Machine, Message, Network,
+    OpenError, Received, RefusalRule, RetryAfter, SocketId, UnixMillis,
 };
 use gateway_testkit::Fixed;
 
@@ -19,16 +20,37 @@ fn config() -> ConfigBuilder {
         .data_timeout(Some(Duration::from_secs(60)))
 }
 
+/// If it has a span, it expects the server to send something within it: from the opening, and from
+/// each text `!`.
+struct Expects(Option<Duration>);
+
+impl Dialect for Expects {
+    fn interest(&self) -> Interest {
+        Interest::texts_up_to(1)
+    }
+
+    fn opened(&mut self, exchange: &mut Exchange<'_>) {
+        if let Some(span) = self.0 {
+            exchange.expect_within(span);
+        }
+    }
+
+    fn received(&mut self, _: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
+        self.opened(exchange);
+        Received::Consume
+    }
+}
+
 /// A life at an offset, after some sockets that are over.
 struct Life {
-    connection: Connection<Fixed>,
+    connection: Connection<Fixed, Expects>,
     now: Instant,
 }
 
 impl Life {
     fn new(config: Config, begins_at: u64, earlier_sockets: usize) -> Self {
         // The first ping leaves as soon as the connection is ready.
-        let connection = Connection::new(Arc::new(config), Fixed::LEAST);
+        let connection = Connection::with_dialect(Arc::new(config), Fixed::LEAST, Expects(None));
         let mut life = Self { connection, now: Instant::ZERO };
         for _ in 0..earlier_sockets {
             life.tell(0, Event::ConnectRequested);
@@ -42,6 +64,10 @@ impl Life {
     fn tell(&mut self, after_millis: u64, event: Event<'_>) {
         self.now = self.now.saturating_add(Duration::from_millis(after_millis));
         let _ = self.connection.handle(self.now, event);
+    }
+
+    fn hear(&mut self, after_millis: u64, text: &str) {
+        self.tell(after_millis, Event::FrameReceived(self.socket(), Frame::Text(text)));
     }
 
     fn socket(&self) -> SocketId {
@@ -108,6 +134,66 @@ fn asking_the_provider() {
 fn logging_in() {
     let login = Login::External { timeout: Duration::from_secs(9) };
     is_told_apart_by_what_counts(|| config().login(login.clone()).build().unwrap(), Life::open);
+}
+
+#[test]
+fn waiting_for_the_close_behind_a_refused_login() {
+    let login = Login::Message {
+        send: "open sesame".into(),
+        accepted: AcceptanceRule::Any,
+        refused: RefusalRule::parse("/ok=false").into_iter().collect(),
+        timeout: Duration::from_secs(9),
+    };
+    let settings = || config().login(login.clone()).build().unwrap();
+    is_told_apart_by_what_counts(settings, |life| {
+        life.open();
+        life.hear(10, r#"{"ok":false}"#);
+        assert!(life.connection.is_login_refused());
+    });
+}
+
+#[test]
+fn ready_on_a_socket_that_is_to_be_renewed() {
+    let settings = || config().renew_after(Some(Duration::from_secs(50))).build().unwrap();
+    is_told_apart_by_what_counts(settings, Life::open);
+}
+
+#[test]
+fn ready_with_a_server_that_must_not_be_silent() {
+    let expect = |life: &mut Life| {
+        life.connection.dialect_mut().0 = Some(Duration::from_secs(40));
+        life.open();
+    };
+    let settings = || config().build().unwrap();
+    is_told_apart_by_what_counts(settings, expect);
+    is_told_apart_by_what_counts(settings, |life| {
+        expect(life);
+        life.tell(10, Event::ReadingPaused(life.socket()));
+    });
+}
+
+#[test]
+fn a_silence_is_told_apart_by_when_it_began_only_if_it_may_end_the_connection() {
+    let expected_after = |millis, then: fn(&mut Life)| {
+        let login = Login::External { timeout: Duration::from_secs(9) };
+        let settings = Config::builder().heartbeat(HeartbeatKind::Off).login(login);
+        let mut life = Life::new(settings.build().unwrap(), 0, 1);
+        life.connection.dialect_mut().0 = Some(Duration::from_secs(40));
+        life.open();
+        then(&mut life);
+        life.hear(millis, "!");
+        life.tell(1_000 - millis, Event::NetworkChanged(Network::Offline));
+        life.key()
+    };
+    let paused = |life: &mut Life| {
+        life.tell(0, Event::LoginAccepted);
+        life.tell(0, Event::ReadingPaused(life.socket()));
+    };
+    let ready = |life: &mut Life| life.tell(0, Event::LoginAccepted);
+
+    assert_eq!(expected_after(100, |_| {}), expected_after(400, |_| {}), "while logging in");
+    assert_eq!(expected_after(100, paused), expected_after(400, paused));
+    assert_ne!(expected_after(100, ready), expected_after(400, ready));
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use gateway_core::snapshot::{give_up, optional_millis};
 use gateway_core::{
     AcceptanceRule, Action, Actions, CloseFrame, Config, ConfigErrors, Connection, ConnectionState,
-    Credentials, Dialect, Event, Exchange, Frame, Instant, Interest, JsonHeartbeat, JsonRule,
-    Login, LoginAnswer, Message, NoDialect, Observed, Observer, Received, Recognised, RefusalRule,
-    Secret, SeededConnection, SendingFact, SocketId, Verdict,
+    Credentials, Dialect, Event, Exchange, Frame, GiveUpCause, Instant, Interest, JsonHeartbeat,
+    JsonRule, Login, LoginAnswer, Message, NoDialect, Observed, Observer, Received, Recognised,
+    RefusalRule, RetryBudget, Secret, SeededConnection, SendingFact, SocketId, Verdict, json_value,
 };
+use serde::Serialize;
 
 use super::words::seconds;
 
@@ -176,6 +178,31 @@ fn the_answer_to_a_login_is_judged_by_its_rules() {
     }
     let rule = JsonRule::parse("=17").unwrap();
     assert!(rule.matches_text("17") && !rule.matches_text("18") && !rule.matches_text("{"));
+    let refusal = RefusalRule { rule: rule.clone(), verdict: Verdict::RefreshCredentials };
+    assert_eq!(RefusalRule::from(rule), refusal);
+}
+
+#[test]
+fn a_json_value_of_each_kind_is_read_as_it_is_written() {
+    let text = r#"[null,true,7,-7,7.5,"a",[],{"b":{}}]"#;
+
+    let value = json_value::parse(text).unwrap();
+
+    assert_eq!(value, serde_json::json!([null, true, 7, -7, 7.5, "a", [], {"b": {}}]));
+    assert_eq!(value.to_string(), text);
+}
+
+#[test]
+fn a_pointer_into_a_value_that_holds_no_others_finds_nothing_in_it() {
+    let rule = JsonRule::parse("/a/0=7").unwrap();
+    for holder in [r#"{"0":7}"#, "[7]"] {
+        assert!(rule.matches_text(&format!(r#"{{"a":{holder}}}"#)), "{holder}");
+    }
+    for value in ["null", "true", "7", "-7", "7.5", r#""7""#, "[]", "{}"] {
+        assert!(!rule.matches_text(&format!(r#"{{"a":{value}}}"#)), "{value}");
+        let twice = format!(r#"{{"a":{value},"a":[7]}}"#);
+        assert!(rule.matches_text(&twice), "the last of two names counts: {twice}");
+    }
 }
 
 #[test]
@@ -183,5 +210,41 @@ fn a_timestamp_of_any_type_but_a_whole_number_is_as_good_as_none() {
     for stamp in ["true", "null", "-1", "1.5", r#""x""#, "[1,[2]]", r#"{"a":{"b":1},"c":2}"#] {
         let text = format!(r#"{{"timestamp":{stamp},"type":"pong"}}"#);
         assert_eq!(JsonHeartbeat.recognise(&text), Recognised::Pong(None), "{text}");
+    }
+}
+
+#[test]
+fn a_schedule_is_empty_unless_an_open_is_reserved() {
+    let mut schedule = RetryBudget::new(1, seconds(10)).schedule().unwrap();
+    assert_eq!((schedule.len(), schedule.is_empty()), (0, true));
+
+    let at = schedule.reserve(Instant::ZERO, Instant::from_millis(5_000));
+    assert_eq!((schedule.len(), schedule.is_empty()), (1, false));
+
+    schedule.release(Instant::ZERO, at);
+    assert_eq!((schedule.len(), schedule.is_empty()), (0, true));
+}
+
+/// What gateway-wire adds to the statistics in its own snapshots.
+#[derive(Serialize)]
+struct Standing {
+    #[serde(serialize_with = "optional_millis")]
+    retry_in_ms: Option<Duration>,
+    #[serde(serialize_with = "give_up")]
+    gave_up: Option<GiveUpCause>,
+}
+
+#[test]
+fn a_drivers_snapshot_has_whole_milliseconds_and_described_causes() {
+    let retry_in_ms = Some(Duration::from_micros(1_999_999));
+    let gave_up = Some(GiveUpCause::HttpStatus(404));
+    for (standing, expected) in [
+        (
+            Standing { retry_in_ms, gave_up },
+            r#"{"retry_in_ms":1999,"gave_up":{"cause":"http_status","http_status":404}}"#,
+        ),
+        (Standing { retry_in_ms: None, gave_up: None }, r#"{"retry_in_ms":null,"gave_up":null}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&standing).unwrap(), expected);
     }
 }

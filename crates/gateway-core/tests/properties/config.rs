@@ -301,6 +301,14 @@ fn a_value_of_the_wrong_kind_is_named_with_what_is_wanted() {
             r#"{"login":{"external":true,"send":"x"}}"#,
             "login.external = true: must not be set together",
         ),
+        (
+            r#"{"login":{"dialect":true,"external":true}}"#,
+            "login.dialect = true: must not be set together",
+        ),
+        (
+            r#"{"login":{"dialect":true,"send":"x","accepted":"any"}}"#,
+            "login.dialect = true: must not be set together",
+        ),
     ] {
         let error = read(json).unwrap_err();
         assert!(error.starts_with(line), "{json}: {error}");

@@ -1,9 +1,12 @@
 //! How much a dialect may ask for in one call, and what it is shown.
 
+use std::sync::Arc;
+
 use gateway_core::{
-    Action, DisconnectCause, Event, Exchange, Frame, Interest, Message, Received, Spoken,
+    Action, CloseFrame, Connection, DisconnectCause, Event, Exchange, Frame, Instant, Interest,
+    Message, Received, Spoken,
 };
-use gateway_testkit::{cause, delay};
+use gateway_testkit::{Fixed, Rig, cause, delay};
 
 use super::{SILENT, Says, Talk, beating, logging_in, sent};
 
@@ -97,6 +100,22 @@ fn only_messages_of_its_interest_are_shown() {
     }
 }
 
+#[test]
+fn a_binary_message_reaches_the_application_only_if_the_dialect_delivers_it() {
+    let consumes = Says { received: |_, _| Received::Consume, ..SILENT };
+    for (says, expected) in [(consumes, vec![]), (SILENT, vec![Action::Deliver])] {
+        let (mut talk, _) = Talk::opened(logging_in(), says);
+        let id = talk.0.socket();
+        let binary = Event::FrameReceived(id, Frame::Binary(b"1"));
+
+        assert_eq!(talk.0.on(binary), expected, "logging in");
+        talk.0.on(Event::LoginAccepted);
+        assert_eq!(talk.0.on(binary), expected, "ready");
+        talk.0.on(Event::CloseRequested(CloseFrame::NORMAL));
+        assert_eq!(talk.0.on(binary), expected, "closing");
+    }
+}
+
 /// The dialect wants one more byte after each text.
 #[derive(Clone)]
 struct Growing(u32);
@@ -114,8 +133,8 @@ impl gateway_core::Dialect for Growing {
 
 #[test]
 fn its_interest_is_asked_for_after_each_call() {
-    let config = std::sync::Arc::new(beating().build().unwrap());
-    let mut rig = gateway_testkit::Rig::speaking(config, gateway_testkit::Fixed::HALF, Growing(1));
+    let config = Arc::new(beating().build().unwrap());
+    let mut rig = Rig::speaking(config, Fixed::HALF, Growing(1));
     rig.on(Event::ConnectRequested);
     rig.open();
     let id = rig.socket();
@@ -125,4 +144,23 @@ fn its_interest_is_asked_for_after_each_call() {
     assert_eq!(hear("1"), []);
     assert_eq!(hear("22"), []);
     assert_eq!(hear("4444"), [Action::Deliver]);
+}
+
+#[test]
+fn an_interest_that_is_changed_from_outside_holds_from_the_next_event_that_it_sees() {
+    let config = Arc::new(beating().build().unwrap());
+    let mut connection = Connection::with_dialect(config, Fixed::HALF, Growing(1));
+    let _ = connection.handle(Instant::ZERO, Event::ConnectRequested);
+    let id = connection.socket().unwrap();
+    let _ = connection.handle(Instant::ZERO, Event::SocketOpened(id));
+
+    connection.dialect_mut().0 = 3;
+
+    let mut hear = |text| {
+        let heard = connection.handle(Instant::ZERO, Event::FrameReceived(id, Frame::Text(text)));
+        heard.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(hear("333"), [Action::Deliver]);
+    assert_eq!(hear("1"), []);
+    assert_eq!(hear("333"), []);
 }

@@ -2,7 +2,8 @@
 
 use gateway_core::{
     AcceptanceRule, Action, CloseCode, ConnectionState, DisconnectCause, Event, Frame, GiveUpCause,
-    Login, Message, Notice, Received, RefusalRule, SendRejection, Verdict,
+    Instant, Login, LoginAnswer, Message, Notice, Received, RefusalRule, SendRejection, Spoken,
+    Verdict,
 };
 use gateway_testkit::{cause, delay};
 
@@ -132,6 +133,79 @@ fn the_rules_of_the_configuration_judge_first_what_it_leaves_to_them() {
     let (mut talk, _) = Talk::opened(beating().login(login()), consumes);
     assert_eq!(talk.hear(r#"{"type":"ok"}"#), []);
     assert!(!talk.0.connection.is_ready(), "the rules never see it");
+}
+
+#[test]
+fn the_judgement_of_a_replay_stands_in_place_of_the_rules() {
+    let login = Login::Message {
+        send: "open sesame".into(),
+        accepted: AcceptanceRule::Any,
+        refused: Vec::new(),
+        timeout: seconds(10),
+    };
+    let says = Says {
+        received: |_, exchange| {
+            exchange.judge(LoginAnswer::Refused(Verdict::Fatal));
+            Received::Deliver
+        },
+        ..SILENT
+    };
+    let (mut talk, _) = Talk::opened(beating().login(login), says);
+    let (socket, verdict) = (talk.0.socket(), Verdict::Fatal);
+    let welcome = Event::FrameReceived(socket, Frame::Text("welcome"));
+
+    // Without the checker, which judges by the rules.
+    let done = talk.0.connection.handle(Instant::ZERO, welcome);
+
+    assert_eq!(notices(done.as_slice()), [Notice::LoginRefused { socket, verdict }]);
+    assert!(talk.0.connection.is_login_refused());
+}
+
+#[test]
+fn the_reason_is_that_of_the_first_refusal_or_leave_before_our_close() {
+    let ends = |name: &str, at: Option<u32>| {
+        let reason = at.map(|at| format!(r#","reason":{{"text":true,"at":{at},"bytes":2}}"#));
+        let code = if name == "leave" { r#""code":1000,"# } else { "" };
+        format!(r#"{{"{name}":{{{code}"verdict":"retry"{}}}}}"#, reason.unwrap_or_default())
+    };
+    let call = |kind: &str, effects: &[String]| {
+        format!(r#"{{"call":"{kind}","effects":[{}]}}"#, effects.join(","))
+    };
+    let (leave, refuse) = (|at| ends("leave", at), |at| ends("login_refused", at));
+    let send = || r#"{"send":{"text":true,"at":0,"bytes":5}}"#.to_owned();
+    for (calls, reason) in [
+        (vec![], None),
+        (vec![call("opened", &[send()])], None),
+        (vec![call("consumed", &[send(), leave(Some(3))])], Some(3)),
+        (vec![call("delivered", &[refuse(Some(3)), leave(Some(5))])], Some(3)),
+        (vec![call("delivered", &[refuse(None), leave(Some(5))])], None),
+        (vec![call("closing", &[leave(Some(3))])], None),
+        (vec![call("consumed", &[send()]), call("closing", &[leave(Some(3))])], None),
+        (vec![call("heartbeat", &[leave(Some(3))]), call("closing", &[leave(Some(5))])], Some(3)),
+    ] {
+        let json = format!("[{}]", calls.join(","));
+        let spoken: Spoken = serde_json::from_str(&json).unwrap();
+        assert_eq!(spoken.reason().map(|part| part.start), reason, "{json}");
+    }
+}
+
+#[test]
+fn the_reason_of_a_refusal_is_the_dialects_text() {
+    let says = Says {
+        received: |_, exchange| {
+            exchange.send_text("one");
+            exchange.login_refused(Verdict::Retry, "not today");
+            Received::Consume
+        },
+        ..SILENT
+    };
+    let mut talk = Talk::ready(beating(), says);
+    let (id, connection) = (talk.0.socket(), &mut talk.0.connection);
+
+    let actions = connection.handle(Instant::ZERO, Event::FrameReceived(id, Frame::Text("no")));
+
+    let reason = connection.spoken(&actions).reason().expect("a reason");
+    assert_eq!(connection.part(reason), b"not today");
 }
 
 #[test]
