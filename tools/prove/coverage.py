@@ -29,7 +29,7 @@ def prove(root, work, quick, shell, needs, failed):
     needs("nightly", "cargo-llvm-cov", "llvm")
     report = work / "coverage.lcov"
     shell(["cargo", "+nightly", "llvm-cov", "--branch", "--locked", "-p", "gateway-core", "--tests", "--lcov",
-           "--output-path", str(report)], PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "64"), PROPTEST_RNG_SEED="1")
+           "--output-path", str(report)], PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "64"))
     lines, branches, unreached = read(report)
     unexplained = [place for place in unreached if explanation(place) is None]
     for file, number, text in unexplained:
