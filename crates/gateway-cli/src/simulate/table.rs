@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use gateway_sim::{Outcome, Peak};
+use gateway_sim::{GroupOutcome, Outcome, Peak};
 use gateway_tokio::core::format_duration;
 
 use super::{
     plan::Plan,
-    study::Study,
+    study::{Row, Study},
     words::{grouped, percent, plain, reached},
 };
 
@@ -36,6 +36,27 @@ pub(super) fn cells(name: &str, outcome: Option<&Outcome>) -> [String; 8] {
     ]
 }
 
+/// The cells of each group of the strategy's run, if there are several.
+fn group_cells(outcome: Option<&Outcome>) -> Vec<[String; 8]> {
+    let groups = outcome.map_or(&[][..], |run| &run.groups);
+    if groups.len() < 2 {
+        return Vec::new();
+    }
+    let cells = |group: &GroupOutcome| {
+        [
+            format!("  {}", plain(&group.name)),
+            reached(group.recovery.t50_ms),
+            reached(group.recovery.t90_ms),
+            reached(group.recovery.t99_ms),
+            String::new(),
+            String::new(),
+            format!("{:.2}", group.totals.attempts_per_client_minute),
+            String::new(),
+        ]
+    };
+    groups.iter().map(cells).collect()
+}
+
 /// What the columns mean.
 pub(super) fn legend(plan: &Plan, study: &Study) -> String {
     let horizon = format_duration(plan.lead().scenario.horizon());
@@ -53,8 +74,12 @@ pub(super) fn legend(plan: &Plan, study: &Study) -> String {
 
 /// Table, legend and sparklines, with a line break behind each line.
 pub(super) fn terminal(plan: &Plan, study: &Study) -> String {
-    let rows: Vec<[String; 8]> =
-        study.rows.iter().map(|row| cells(&row.name, row.outcome.as_ref())).collect();
+    let with_groups = |row: &Row| {
+        let outcome = row.outcome.as_ref();
+        let groups = group_cells(outcome);
+        std::iter::once(cells(&row.name, outcome)).chain(groups)
+    };
+    let rows: Vec<[String; 8]> = study.rows.iter().flat_map(with_groups).collect();
     let widths: Vec<usize> = (0..COLUMNS.len())
         .map(|column| {
             let cells = rows.iter().map(|row| row[column].chars().count());

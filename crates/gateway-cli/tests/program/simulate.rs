@@ -169,6 +169,23 @@ async fn strategies_with_numbers_are_told_apart() {
 }
 
 #[tokio::test]
+async fn each_group_has_a_row() {
+    let own = file(
+        "groups.toml",
+        "name='own'\nclients=20\nhorizon='60s'\n[server.accept]\ncapacity=1\n\
+         [[faults]]\nkind='drop'\nat=0\n[[groups]]\nname='v1'\nshare=0.25\n\
+         config.reconnect.max_attempts=1\n[[groups]]\nname='v2'\nshare=0.75",
+    );
+    let stdout =
+        simulate(&format!("simulate --no-search --scenario {}", own.display())).await.stdout;
+    let row = |name: &str| {
+        let line = stdout.lines().find(|line| line.trim_start().starts_with(name)).expect(name);
+        line.split_whitespace().filter(|word| *word != "s").count()
+    };
+    assert_eq!((row("v1"), row("v2")), (5, 5), "name, three times and attempts: {stdout}");
+}
+
+#[tokio::test]
 async fn flags_override_the_scenario() {
     let printed = |flags: &str| {
         let line = format!("simulate --print {flags}");
