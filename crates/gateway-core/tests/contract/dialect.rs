@@ -5,6 +5,7 @@ mod farewells;
 mod heartbeat;
 mod limits;
 mod login;
+mod losses;
 mod silence;
 
 use std::sync::Arc;
