@@ -53,13 +53,14 @@ fn advice(cause: DisconnectCause) -> &'static str {
         DisconnectCause::Lost(_) => "the stream ended without a Close: network, proxy or crash",
         DisconnectCause::Requested | DisconnectCause::CloseTimeout => "you closed it",
         DisconnectCause::Reconnect | DisconnectCause::Renewal => "replaced on purpose",
+        DisconnectCause::Dialect => "your dialect left the server: read the detail",
         _ => "see the documentation of DisconnectCause",
     }
 }
 // ANCHOR_END: causes
 
 // ANCHOR: renew
-/// The server ends each connection after an hour. This client leaves up to ten minutes earlier.
+/// The server ends each connection after an hour. This client leaves five to ten minutes earlier.
 const LIFETIME: Duration = Duration::from_secs(55 * 60);
 
 #[tokio::main(flavor = "current_thread")]

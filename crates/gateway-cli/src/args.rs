@@ -25,10 +25,14 @@ Examples:
   gateway completions bash                                shell completions
   gateway man connect                                     a manual page, for man -l -
 
-Exit status: 0 closed as asked, 1 gave up, 2 usage or configuration error.
+Exit status: 0 closed as asked, 1 gave up, or a line was not sent or not written,
+2 usage or configuration error.
+Exit status of serve: 0 after a signal, 1 it cannot serve, 2 usage error;
+with --judge 1 also if the client breaks a rule, or no client came.
 Exit status of replay: 0 all as recorded, 1 a difference,
 or a journal that is damaged or breaks off, 2 usage error, or the file cannot be read.
-Exit status of simulate: 0 whatever the answer, 2 usage or scenario error, 130 stopped by Ctrl-C.";
+Exit status of simulate: 0 whatever the answer, 1 the results cannot be written,
+2 usage or scenario error, 130 stopped by Ctrl-C.";
 
 /// A WebSocket client that reconnects, and a server to test clients against
 #[derive(Debug, Parser)]

@@ -83,7 +83,7 @@ impl Answer<'_> {
         let backoff = self.config.backoff();
         let (low, high) = backoff.bounds(0);
         let first = format!("{} to {}", format_duration(low), format_duration(high));
-        let most = format_duration(backoff.max());
+        let most = format_duration(backoff.bounds(u32::MAX).1);
         if verdict != Verdict::Fatal && self.config.max_attempts() == Some(0) {
             return format!("{verdict}, but max_attempts is 0: the connection is CLOSED");
         }

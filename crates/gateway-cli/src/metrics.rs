@@ -35,8 +35,8 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The upper bounds of a histogram's buckets, in seconds: from a round trip in a data centre to the
 /// longest usual delay.
-const BUCKETS: [f64; 14] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 300.0];
+const BUCKETS: [f64; 15] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 40.0, 300.0];
 
 /// The most connections at a time. Others wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 8;

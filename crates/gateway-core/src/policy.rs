@@ -258,11 +258,14 @@ impl Policy {
                 "sent to a peer whose message is too large; then a retry with backoff",
             ),
             1001 => Sent::Failing(
-                "sent if the login is late or refused, or if no data comes; \
-                 also if the application closes with this code, then CLOSED",
+                "sent if the login is late or refused, if no data comes, and on a reconnect or a \
+                 renewal; also if the application closes with this code, then CLOSED",
             ),
-            1003 | 1008 | 1010..=1014 | 3000..=4999 => {
-                Sent::Asked("sent only if the application closes with this code; then CLOSED")
+            1011 => Sent::Failing(
+                "sent if a dialect fails; also if the application closes with this code, then CLOSED",
+            ),
+            1003 | 1008 | 1010 | 1012..=1014 | 3000..=4999 => {
+                Sent::Asked("sent only if the application or a dialect closes with this code")
             }
             1005 => Sent::Never("a client reports it for a Close frame without a code"),
             1006 => {
@@ -297,7 +300,7 @@ pub struct Explanation {
 pub enum Sent {
     /// This side sends it if the application requests it.
     Asked(&'static str),
-    /// The machine sends it to a peer that violated the protocol.
+    /// The machine sends it where it leaves a connection by itself.
     Failing(&'static str),
     /// This side never sends it.
     Never(&'static str),

@@ -65,6 +65,7 @@
 //! | `event` | the event that the core received, see below |
 //! | `actions` | the [`Action`](gateway_core::Action)s that the core returned, in order |
 //! | `state` | the state after the event, in capitals |
+//! | `dialect` | the calls of the dialect and what it asked for, without its texts; absent if there were none |
 //!
 //! The others are a [`SendingEntry`], with a fact about messages or requests. They have `n` and `t_ns`
 //! as well, and `sending` in place of the other fields. A replay does not need them, but the reader
@@ -81,12 +82,13 @@
 //!
 //! | event | fields |
 //! |---|---|
-//! | `connect_requested`, `login_accepted`, `tick` | – |
+//! | `connect_requested`, `reconnect_requested`, `login_accepted`, `tick` | – |
+//! | `open_reserved` | `at_ns` |
 //! | `close_requested` | `code`; `reason_bytes` unless 0 |
 //! | `send_requested` | `kind` (`text`, `binary`), `bytes` |
 //! | `login_rejected` | `verdict` (`retry`, `retry_no_sooner_than_ns`, `refresh_credentials`, `fatal`) |
 //! | `provider_failed` | `socket`; `verdict`, as for `login_rejected` |
-//! | `provider_answered`, `socket_opened`, `bytes_received`, `write_blocked`, `flushed`, `reading_paused`, `reading_resumed`, `write_progressed` | `socket` |
+//! | `provider_answered`, `socket_opened`, `bytes_received`, `write_blocked`, `flushed`, `reading_paused`, `reading_resumed`, `write_progressed`, `drained` | `socket` |
 //! | `ping_held` | `socket`; `bytes`, those before the ping when it was queued; `idle_ns`, for how long the transport had taken none |
 //! | `ping_handed` | `socket`, `unproven_bytes` |
 //! | `open_failed` | `socket`; `error`, where `http` has `status` and, if there was one, `retry_after` (`delay_s`, `date_unix_ms`) |
@@ -101,7 +103,7 @@
 //! | `message_buffered` | `number`; the message left the outbox for the write buffer |
 //! | `messages_returned` | `first`, `last`; the socket was lost, and they are in the outbox again |
 //! | `messages_settled` | `first`, `last`; `fate` (`maybe_sent`, `rejected`, `expired`; `sent` only if the application asked for it) |
-//! | `message_refused` | `bytes`; `why`, if it was not the core that refused it |
+//! | `message_refused` | `bytes`; `why`. A message that the core refused has its event instead |
 //! | `request_made` | `request`, `bytes`, `idempotent`, `timeout_ns` |
 //! | `request_buffered` | `request`, `id` |
 //! | `request_ended` | `request`; `end` (`answered`, `timed_out`, `not_sent`, `maybe_sent`, `correlation`, `forgotten`) |
@@ -110,7 +112,7 @@
 //!
 //! | frame | fields |
 //! |---|---|
-//! | `text` | `bytes`; `recognised`, unless `other`: what the dialect recognises, `ping` or `pong`, with the timestamp or null; `login`, unless `not_an_answer`: `accepted`, `accepted_and_delivered`, or `refused` with its verdict |
+//! | `text` | `bytes`; `recognised`, unless `other`: whether it is a heartbeat in JSON, `ping` or `pong`, with the timestamp or null; `login`, unless `not_an_answer`: `accepted`, `accepted_and_delivered`, or `refused` with its verdict |
 //! | `binary`, `ping` | `bytes` |
 //! | `pong` | `bytes`; `number`, if the payload is a decimal number, as a heartbeat's is |
 //! | `close` | `code`, unless the frame had none; `reason_bytes` unless 0 |

@@ -17,9 +17,9 @@
 //! once S ≥ N/C − T, and no storm begins. A shorter spread moves the edge, and the rule does not say
 //! how far.
 //!
-//! The rule assumes a queue with more than T seconds of work, first in first out, and a server that
-//! pays for clients that have left as for the others. Otherwise a fleet with jitter recovers, and
-//! [`Rule::silent`] names the reason.
+//! The rule assumes a queue with more than L seconds of work, first in first out, and a server that
+//! pays for clients that have left as for the others. [`Rule::silent`] names what differs. Then a
+//! fleet with jitter usually recovers. If dead work costs more, it gets stuck at a lower N/C.
 
 use std::time::Duration;
 

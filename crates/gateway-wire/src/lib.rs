@@ -25,6 +25,10 @@
 //!
 //! If you use a driver, import these types from it: the drivers re-export them. If you write a
 //! driver, start with [`Engine`]. If your IO does not fit [`ByteStream`], start with [`Session`].
+//!
+//! # Features
+//!
+//! `metrics` reports metrics through the facade of the crate `metrics`. It is off by default.
 
 mod addresses;
 pub mod codec;

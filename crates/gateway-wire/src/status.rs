@@ -14,8 +14,8 @@ use serde::Serialize;
 ///
 /// Serde writes the fields by their names, as the program's JSON events do: states in capitals,
 /// `retry_in` as `retry_in_ms` in whole milliseconds, and a cause as an object with `cause` and, where
-/// there is one, `code` or `http_status`. A field without a value is left out. The JSON contains
-/// nothing that the server wrote, and no secret.
+/// there is one, `code` or `http_status`. A field without a value is left out. The JSON contains no
+/// text of the server and no secret.
 ///
 /// ```
 /// use gateway_wire::Status;

@@ -137,6 +137,7 @@ impl Settings {
         errors.extend(wrong);
         match (config, own.client(stand_in, &peers, None)) {
             (Ok(config), Ok(client)) if errors.is_empty() => {
+                let summary = summary.with_defaults_of(&config);
                 return Ok(Self { config, client, summary, own, peers });
             }
             (config, client) => {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use gateway_tokio::core::{Config, format_duration};
 use serde_json::Value;
 
 use super::{
@@ -54,6 +55,18 @@ impl Summary {
             }
         }
         Self(lines)
+    }
+
+    /// Replaces the defaults that depend on other settings by what is in force.
+    pub(crate) fn with_defaults_of(mut self, config: &Config) -> Self {
+        for line in self.0.iter_mut().filter(|line| matches!(line.origin, Origin::Default)) {
+            match line.path.as_str() {
+                "connect_timeout_max" => line.value = format_duration(config.connect_timeout_max()),
+                "heartbeat.timeout" => line.value = format_duration(config.heartbeat_timeout()),
+                _ => {}
+            }
+        }
+        self
     }
 }
 

@@ -106,11 +106,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ),
     row(Value, "attempt_timeout", Some("attempt-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_ATTEMPT_TIMEOUT")
-        .help("Limits the time for reading the file of --login @FILE before each attempt")
+        .help("Limits the time for reading the files of --login and --secret before each attempt")
         .default("10s"),
     row(Value, "connect_timeout", Some("connect-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT")
-        .help("Limits the time for DNS, TCP, TLS and the upgrade together")
+        .help(
+            "Limits the time for DNS, TCP, TLS and the upgrade together; grows up to \
+             --connect-timeout-max while attempts take too long",
+        )
         .default("10s"),
     row(Value, "connect_timeout_max", Some("connect-timeout-max"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT_MAX")
@@ -152,7 +155,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         .default("1s"),
     row(Value, "reconnect.max_delay", Some("max-delay"), "SPAN", RECONNECT)
         .variable("GATEWAY_MAX_DELAY")
-        .help("The longest delay")
+        .help("The longest delay before jitter; some strategies draw up to three times as long ones")
         .default("34s"),
     row(Value, "reconnect.multiplier", Some("multiplier"), "FACTOR", RECONNECT)
         .variable("GATEWAY_MULTIPLIER")

@@ -35,6 +35,23 @@ async fn a_valid_file_is_shown_with_its_effective_values_and_without_secrets() {
 }
 
 #[tokio::test]
+async fn defaults_that_depend_on_other_settings_are_shown_as_they_are_in_force() {
+    let config = file(
+        "dependent.toml",
+        "url = 'ws://h'\nconnect_timeout = '90s'\n[heartbeat]\ninterval = '2s'",
+    );
+
+    let Ended { status, stdout, .. } = check(config.to_str().expect("its name is text")).await;
+
+    assert_eq!(status, Some(0));
+    for (path, value) in [("connect_timeout_max", "90s"), ("heartbeat.timeout", "2s")] {
+        let line = stdout.lines().find(|line| line.trim_start().starts_with(path));
+        let words: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
+        assert_eq!(words, [path, value, "default"], "{stdout}");
+    }
+}
+
+#[tokio::test]
 async fn every_error_is_told_with_field_value_limit_and_file() {
     let config = file(
         "wrong.toml",

@@ -29,8 +29,8 @@ impl FleetBuilder {
     /// Sets how many sockets all clients may open in a time, the first ones included. By default
     /// there is no limit.
     ///
-    /// Without it, the clients of a server that restarts come back as their own backoff says, which
-    /// is soon and nearly at once. With it, an attempt first waits for its own delay, and then for the
+    /// Without it, the clients of a server that restarts come back as their own backoff says: with the
+    /// default, within one to three seconds. With it, an attempt first waits for its own delay, and then for the
     /// budget. A client that waits is DISCONNECTED.
     ///
     /// It replaces the [`shared_budget`](crate::Builder::shared_budget) of a client's builder.
