@@ -21,6 +21,11 @@ impl Sent {
     pub(crate) const fn is_queued(&self) -> bool {
         self.number.is_some() && self.placed.is_none() && self.fate.is_none()
     }
+
+    /// Whether its time to live is over.
+    pub(crate) fn has_expired(&self, now: Instant) -> bool {
+        self.expires_at.is_some_and(|at| now >= at)
+    }
 }
 
 /// A request that was accepted.
@@ -79,6 +84,13 @@ impl Books {
 
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queued().map(|sent| sent.length).sum()
+    }
+
+    /// The number and the bytes of the messages in the outbox that have not expired. Only these take
+    /// space: a send expires the others first, even if the tick that is due has not come.
+    pub(crate) fn unexpired(&self, now: Instant) -> (usize, usize) {
+        let fresh = || self.queued().filter(|sent| !sent.has_expired(now));
+        (fresh().count(), fresh().map(|sent| sent.length).sum())
     }
 
     /// The requests that have not ended, oldest first.

@@ -408,13 +408,14 @@ impl<'a> History<'a> {
 
     /// Whether a message of this length is queued, or why it is refused.
     fn expected_of_send(&self, length: usize) -> Result<bool, SendRejection> {
-        let (count, bytes) = (self.books.queued().count(), self.books.queued_bytes());
         if self.session.is_draining() || self.is_closed() {
             return Err(SendRejection::Closed);
         }
+        let waits = self.books.queued().next().is_some();
         let subscribes = self.subscribes() && !self.session.is_write_blocked();
         match self.world.outbox {
-            Some(queue) if !self.session.is_connection_ready() || subscribes || count > 0 => {
+            Some(queue) if !self.session.is_connection_ready() || subscribes || waits => {
+                let (count, bytes) = self.books.unexpired(self.now);
                 let fits = count < queue.messages && bytes + length <= queue.bytes;
                 let is_accepted = if queue.drops_oldest { length <= queue.bytes } else { fits };
                 if is_accepted { Ok(true) } else { Err(SendRejection::OutboxFull) }

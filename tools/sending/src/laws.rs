@@ -91,8 +91,7 @@ impl History<'_> {
                     let Some(sent) = sent else { continue };
                     sent.placed = Some(socket.id);
                     let number = sent.number.unwrap_or_default();
-                    let is_alive = sent.expires_at.is_none_or(|at| self.now < at);
-                    hold("no expired message leaves", is_alive, show)?;
+                    hold("no expired message leaves", !sent.has_expired(self.now), show)?;
                     hold("messages leave in their order", number > self.books.left, show)?;
                     self.books.left = number;
                 }
@@ -191,7 +190,7 @@ impl History<'_> {
                 is_dropped == Some(socket.id) && !socket.has_begun(frame)
             }
             (Fate::Rejected, None) => sent.is_queued() && is_rejectable,
-            (Fate::Expired, None) => sent.expires_at.is_some_and(|at| self.now >= at),
+            (Fate::Expired, None) => sent.has_expired(self.now),
             _ => false,
         };
         hold("an outcome agrees with the transport", is_right, || show(sent))?;
@@ -200,6 +199,7 @@ impl History<'_> {
             Fate::Sent { .. } => "sent",
             Fate::MaybeSent { .. } => "maybe_sent",
             Fate::Rejected => "rejected",
+            _ if matches!(before.step, Some(Step::Send | Step::SendLong)) => "expired_by_send",
             _ => "expired",
         });
         Ok(())
@@ -208,7 +208,9 @@ impl History<'_> {
     /// Whether a message in the outbox may be rejected now.
     fn is_rejectable(&mut self, before: Before, number: u64) -> bool {
         let oldest = self.books.queued().next();
-        let is_oldest = oldest.is_some_and(|sent| sent.number == Some(number));
+        // A send drops no message that has expired: it reports that instead.
+        let is_oldest =
+            oldest.is_some_and(|sent| sent.number == Some(number) && !sent.has_expired(self.now));
         let (count, bytes) = (self.books.queued().count(), self.books.queued_bytes());
         let is_overfull = self.world.outbox.is_some_and(|queue| {
             queue.drops_oldest && (count > queue.messages || bytes > queue.bytes)
@@ -358,7 +360,7 @@ impl History<'_> {
         hold("after a tick no deadline is due", deadline.is_none_or(|due| due > now), show)?;
         let late = self.books.open().find(|asked| asked.due <= now);
         hold("a request ends by its time", late.is_none(), || format!("{late:?}"))?;
-        let old = self.books.queued().find(|sent| sent.expires_at.is_some_and(|at| at <= now));
+        let old = self.books.queued().find(|sent| sent.has_expired(now));
         hold("a message expires at its time", old.is_none(), || format!("{old:?}"))?;
         let is_over = !self.session.is_draining() || now < self.drain_until;
         hold("a drain ends at its time", is_over, || format!("{:?}", self.drain_until))

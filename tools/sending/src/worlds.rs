@@ -114,6 +114,7 @@ const DROPPING: World = World {
         "maybe_sent",
         "rejected",
         "expired",
+        "expired_by_send",
         "dropped",
         "returned",
         "queued",
@@ -123,6 +124,7 @@ const DROPPING: World = World {
 };
 
 /// An outbox that refuses new messages, behind a login, and an application that closes or gives up.
+/// The driver may oversleep, so that messages expire before a tick.
 const REFUSING: World = World {
     name: "refusing",
     depth: 9,
@@ -136,11 +138,12 @@ const REFUSING: World = World {
         Step::Write,
         Step::Close,
         Step::Due,
+        Step::Oversleep,
     ],
     outbox: Some(Queue { drops_oldest: false, ..QUEUE }),
     has_login: true,
     attempts: Some(1),
-    expected: &["sent", "rejected", "expired", "outbox_full", "closed"],
+    expected: &["sent", "rejected", "expired", "expired_by_send", "outbox_full", "closed"],
     ..PLAIN
 };
 
