@@ -46,6 +46,9 @@ impl Permit {
     ///   while the client accepted the message; then the message is lost.
     /// - [`OutcomesUnread`](SendRejection::OutcomesUnread): more than 4,096 ranges of outcomes are
     ///   unread.
+    /// - [`OutboxFull`](SendRejection::OutboxFull): the outbox is full and
+    ///   [refuses](crate::Outbox::refuse_newest) new messages, or the message is longer than all of
+    ///   it.
     /// - [`LongerThanReserved`](SendRejection::LongerThanReserved): the message is longer than
     ///   [`bytes`](Self::bytes).
     /// - [`Reentrant`](SendRejection::Reentrant): the call came from within an observer, a dialect or a

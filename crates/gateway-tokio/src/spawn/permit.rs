@@ -35,7 +35,7 @@ impl Permit {
     /// # Errors
     /// Each error returns the message. The permit is used up in any case.
     ///
-    /// - `NotReady`, `Closed`, `OutcomesUnread`, `Gone` and `Reentrant`: as for
+    /// - `NotReady`, `Closed`, `OutcomesUnread`, `OutboxFull`, `Gone` and `Reentrant`: as for
     ///   [`Handle::try_send`].
     /// - [`LongerThanReserved`](gateway_core::SendRejection::LongerThanReserved): the message is
     ///   longer than [`bytes`](Self::bytes).

@@ -69,7 +69,8 @@ impl Session {
     }
 
     /// Accepts a message for which this space is reserved, also if the write buffer is full and no
-    /// token is left for others. Releases the space in any case.
+    /// token is left for others. Releases the space in any case. If older messages wait in the outbox,
+    /// they may use the space and the token, and this message waits behind them.
     ///
     /// # Errors
     /// The reason if the message is longer than the space, or if the connection does not accept it
@@ -79,7 +80,7 @@ impl Session {
         message: &Message,
         space: Space,
     ) -> Result<Accepted, SendRejection> {
-        self.let_go_of_tokens(space.messages); // the message takes its own
+        self.free(space); // the message takes its own
         let accepted = if !space.fits(message) {
             Err(self.refuse(message, SendRejection::LongerThanReserved))
         } else if self.events.is_full_of_outcomes() {
@@ -87,15 +88,17 @@ impl Session {
         } else {
             self.accept_with_care(message, true)
         };
-        self.free(space.bytes);
+        self.use_freed();
+        self.report_facts();
         accepted
     }
 
     /// Releases space that was reserved and is not needed. What waited for it may leave: write what
     /// is pending, and look at the state and the deadline again.
     pub fn release(&mut self, space: Space) {
-        self.let_go_of_tokens(space.messages);
-        self.free(space.bytes);
+        self.free(space);
+        self.use_freed();
+        self.report_facts();
     }
 
     /// Refuses a message that must not wait, because others wait for their turns. Returns the reason:
@@ -108,15 +111,21 @@ impl Session {
         self.refuse(message, why)
     }
 
-    fn free(&mut self, bytes: usize) {
+    /// Frees what a permit has reserved. After this call, let other messages [use](Self::use_freed)
+    /// it.
+    fn free(&mut self, space: Space) {
+        self.let_go_of_tokens(space.messages);
         if let Some(sending) = &mut self.sending {
-            sending.reserved = sending.reserved.saturating_sub(bytes);
+            sending.reserved = sending.reserved.saturating_sub(space.bytes);
         }
+    }
+
+    /// What waited for a permit's space or token may leave.
+    pub(super) fn use_freed(&mut self) {
         self.block_if_full();
         if self.is_held_back {
             self.advance();
         }
-        self.report_facts();
     }
 
     /// Whether no message without a reservation is accepted until bytes are written or released, or

@@ -232,6 +232,9 @@ impl Session {
             && !is_closed(self.state())
             && !self.takes_login()
         {
+            if is_permitted {
+                self.use_freed(); // what waits before it: no message is dropped that could leave
+            }
             return self.queue(message);
         }
         if is_ready && !is_permitted && (is_behind || !self.has_token()) {
@@ -397,7 +400,7 @@ impl Session {
         }
     }
 
-    /// Permits were used or dropped. After this call, let other messages leave.
+    /// Permits were used or dropped.
     pub(super) fn let_go_of_tokens(&mut self, tokens: u32) {
         if let Some(bucket) = self.bucket_mut() {
             bucket.let_go(tokens);

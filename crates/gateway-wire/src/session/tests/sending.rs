@@ -594,6 +594,28 @@ fn what_a_permit_releases_is_for_those_that_wait() {
 }
 
 #[test]
+fn what_a_permit_has_reserved_makes_space_in_a_full_outbox_for_its_message() {
+    let rate = Rate::new(2, Duration::from_secs(10)).burst(1).reserve(0); // one in 5 s
+    let outbox = Outbox::default().messages(2);
+    for outbox in [outbox, outbox.refuse_newest()] {
+        let limits = Limits { high_water: 20, ..Limits::default() };
+        let mut session = paced(with(outbox), rate).with_limits(limits);
+        send(&mut session, "one");
+        send(&mut session, "two");
+        session.reserve(Space::of(100)); // more than the write buffer
+        let id = ready(&mut session, at(1));
+        assert_eq!(write_all(&mut session, id), [] as [&str; 0]);
+
+        assert!(permitted(&mut session, "three", Space::of(100)).unwrap().is_queued());
+
+        assert_eq!(write_all(&mut session, id), ["one"]);
+        assert_eq!(outcomes(&mut session), [(1, 1, Fate::Sent { socket: id })]);
+        session.tick(at(6));
+        assert_eq!(write_all(&mut session, id), ["two"]);
+    }
+}
+
+#[test]
 fn only_a_permit_uses_what_is_reserved() {
     let limits = Limits { high_water: 20, ..Limits::default() };
     let mut session = session(calm()).with_limits(limits);
