@@ -5,6 +5,7 @@ mod budget;
 mod corking;
 mod failing_writes;
 mod fleet;
+mod footprint;
 mod lifecycle;
 mod outcomes;
 mod pressure;
