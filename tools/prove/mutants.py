@@ -28,8 +28,8 @@ CAUGHT, MISSED, TIMED_OUT = 0, 2, 3  # exit statuses of cargo-mutants with a com
 EXAMINED = {"core": "mutants.toml", "codec": "mutants-codec.toml"}
 
 # The core's scenarios catch most of its mutants, and one binary builds in a third of the time that all take. So they come first,
-# then the tests of the contract, and only what neither catches meets all tests.
-FIRST = {"core": ["alone", "contract"]}
+# then the unit tests and the tests of the contract, and only what these do not catch meets all tests.
+FIRST = {"core": [["--test", "alone"], ["--lib"], ["--test", "contract"]]}
 
 GROUP = 250  # mutants: what is lost if the step is stopped. Each group builds the dependencies anew.
 
@@ -66,8 +66,8 @@ def configs(text, files, first):
     """The configuration of each pass, for these files."""
     if files:
         text = replaced("examine_globs", files, text)
-    for test in first:
-        yield re.sub(r"^additional_cargo_test_args = .*$", f'additional_cargo_args = ["--test", "{test}"]', text, flags=re.M)
+    for tests in first:
+        yield re.sub(r"^additional_cargo_test_args = .*$", f"additional_cargo_args = {json.dumps(tests)}", text, flags=re.M)
     yield text
 
 
