@@ -31,7 +31,7 @@ EXAMINED = {"core": "mutants.toml", "codec": "mutants-codec.toml"}
 # then the unit tests and the tests of the contract, and only what these do not catch meets all tests.
 FIRST = {"core": [["--test", "alone"], ["--lib"], ["--test", "contract"]]}
 
-GROUP = 250  # mutants: what is lost if the step is stopped. Each group builds the dependencies anew.
+GROUP = 250  # mutants. A step that is stopped loses its unfinished group. Each group compiles the dependencies again.
 
 
 def prove(root, work, quick, shell, needs, failed):
@@ -102,7 +102,7 @@ class Known:
         self.root, self.quick = root, quick
         self.record = root / "docs" / "mutants.json"
         self.files = json.loads(self.record.read_text()) if self.record.exists() and not quick else {}
-        self.current = set()
+        self.blobs = {}  # of all files with mutants, when the step began
 
     def blob(self, file):
         return subprocess.run(["git", "hash-object", file], cwd=self.root, capture_output=True, text=True, check=True).stdout.strip()
@@ -114,11 +114,11 @@ class Known:
         mutants = {}
         for mutant in json.loads(listed.stdout):
             mutants[mutant["file"]] = mutants.get(mutant["file"], 0) + 1
-        self.current |= mutants.keys()
+        self.blobs |= {file: self.blob(file) for file in mutants}
         group, size = [], 0
         for file, count in mutants.items():
             known = self.files.get(file)
-            if known and known["blob"] == self.blob(file) and known["mutants"] == count:
+            if known and known["blob"] == self.blobs[file] and known["mutants"] == count:
                 continue
             group, size = [*group, file], size + count
             if size >= GROUP:
@@ -136,14 +136,14 @@ class Known:
             uncaught += open_
             if not open_:
                 words = list(outcomes.values())
-                self.files[file] = {"blob": self.blob(file), "mutants": len(words), "caught": words.count("CaughtMutant"),
+                self.files[file] = {"blob": self.blobs.get(file), "mutants": len(words), "caught": words.count("CaughtMutant"),
                                     "unviable": words.count("Unviable"), "endless": len(endless)}
         if not self.quick:
             self.record.write_text(json.dumps(dict(sorted(self.files.items())), indent=1) + "\n")
         return uncaught
 
     def figure(self):
-        files = self.files if self.quick else {file: self.files[file] for file in sorted(self.current)}
+        files = self.files if self.quick else {file: self.files[file] for file in sorted(self.blobs)}
 
         def count(what):
             return sum(file[what] for file in files.values())

@@ -13,8 +13,8 @@ impl Backoff {
     /// A client that fails at once makes one attempt per mean delay in a long outage. If its
     /// attempts end by a timeout, add the timeout.
     ///
-    /// With [`AwsDecorrelated`](crate::Strategy::AwsDecorrelated), each delay depends on the previous one.
-    /// This method then computes the mean of a long chain of delays numerically. Its error is less
+    /// With [`AwsDecorrelated`](crate::Strategy::AwsDecorrelated), each delay depends on the previous
+    /// one. This method then computes the mean of a long chain of delays numerically. Its error is less
     /// than one part in 10,000.
     ///
     /// ```

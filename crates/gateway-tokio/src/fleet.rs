@@ -86,8 +86,8 @@ impl FleetBuilder {
     /// there is no limit.
     ///
     /// Without it, the clients of a server that restarts come back as their own backoff says: with the
-    /// default, within one to three seconds. With it, an attempt first waits for its own delay, and then for the
-    /// budget. A client that waits is DISCONNECTED.
+    /// default, within one to three seconds. With it, an attempt first waits for its own delay, and
+    /// then for the budget. A client that waits is DISCONNECTED.
     ///
     /// It replaces the [`shared_budget`](crate::Builder::shared_budget) of a client's builder.
     pub const fn budget(mut self, budget: RetryBudget) -> Self {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_tokio::core::{Config, format_duration};
+use gateway_tokio::core::Config;
 use serde_json::Value;
 
 use super::{
@@ -57,13 +57,15 @@ impl Summary {
         Self(lines)
     }
 
-    /// Replaces the defaults that depend on other settings by what is in force.
+    /// Shows the spans that are in force where nothing was set: some defaults depend on other
+    /// settings.
     pub(crate) fn with_defaults_of(mut self, config: &Config) -> Self {
+        let written = serde_json::to_value(config).unwrap_or_default();
+        let is_span = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
         for line in self.0.iter_mut().filter(|line| matches!(line.origin, Origin::Default)) {
-            match line.path.as_str() {
-                "connect_timeout_max" => line.value = format_duration(config.connect_timeout_max()),
-                "heartbeat.timeout" => line.value = format_duration(config.heartbeat_timeout()),
-                _ => {}
+            let in_force = written.pointer(&format!("/{}", line.path.replace('.', "/")));
+            if let Some(span) = in_force.and_then(Value::as_str).filter(|_| is_span(&line.value)) {
+                span.clone_into(&mut line.value);
             }
         }
         self

@@ -10,7 +10,7 @@ use gateway_testkit::{Fixed, Rig};
 use super::beating;
 use crate::words::seconds;
 
-/// What it was told.
+/// The causes that this dialect received.
 #[derive(Clone, Default)]
 struct Losses(Vec<DisconnectCause>);
 
