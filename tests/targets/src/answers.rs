@@ -309,14 +309,25 @@ impl Story<'_> {
             }
             (verdict, Follows::Retry(delay)) if verdict != Verdict::Fatal => {
                 self.sights.insert("retried");
-                self.heeds(verdict, delay, retry_after);
+                let spread = match cause {
+                    DisconnectCause::OpenFailed(_) => Duration::ZERO,
+                    _ => self.config.spread(),
+                };
+                self.heeds(verdict, delay, retry_after, spread);
             }
             (verdict, follows) => panic!("{verdict} on {cause:?}, and then {follows:?}"),
         }
     }
 
-    /// A Retry-After is honoured up to its cap, plus a spread.
-    fn heeds(&self, verdict: Verdict, delay: Duration, header: Option<RetryAfter>) {
+    /// A Retry-After is honoured up to its cap. A random part follows: that of a least delay, or the
+    /// `spread` after the loss of a ready connection, if that is longer.
+    fn heeds(
+        &mut self,
+        verdict: Verdict,
+        delay: Duration,
+        header: Option<RetryAfter>,
+        spread: Duration,
+    ) {
         let backoff = self.config.backoff();
         let (_, high) = backoff.bounds(u32::MAX);
         let heeded = match header {
@@ -333,8 +344,11 @@ impl Story<'_> {
         assert!(delay >= ruled, "{delay:?}, and {verdict}");
         let bound = if header.is_some() { self.config.retry_after_max() } else { ruled };
         let most = high.max(bound).max(ruled);
-        let spread = (most / 5).max(Duration::from_secs(1));
-        assert!(delay <= most.saturating_add(spread), "{delay:?} of at most {most:?}");
+        let jitter = (most / 5).max(Duration::from_secs(1));
+        if delay > most.saturating_add(jitter) {
+            self.sights.insert("spread");
+        }
+        assert!(delay <= most.saturating_add(jitter.max(spread)), "{delay:?} of at most {most:?}");
     }
 
     /// What no code decides on is retried while there are attempts.

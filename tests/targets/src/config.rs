@@ -295,9 +295,10 @@ fn codes_of(rule: &Rule) -> String {
 /// Whether an error is about two settings together: such a one comes and goes with the other.
 fn is_relation(error: &ConfigError) -> bool {
     let limit = error.limit();
+    if let Some(greater) = limit.strip_prefix("must be at most ") {
+        return Config::SETTINGS.iter().any(|setting| greater.starts_with(setting.path));
+    }
     let about = [
-        "must be at most reconnect.",
-        "must be at most heartbeat.",
         "must not be set together with",
         "must be set together with",
         "must be set if",

@@ -25,6 +25,7 @@ const MATTERS: &[(&str, &[&str])] = &[
             "fatal",
             "fatal after a refresh",
             "spent",
+            "spread",
         ],
     ),
     (
@@ -182,8 +183,10 @@ const MATTERS: &[(&str, &[&str])] = &[
 /// What each finding reaches, so that it goes on to say what its name does.
 const FINDINGS: &[(&str, &[&str])] = &[
     ("answers/a-connection-field-lists-more-than-the-upgrade", &["opened"]),
+    ("answers/a-lost-connection-is-spread", &["spread"]),
     ("answers/a-shared-budget-opens-without-a-delay-at-once", &["opened without a delay"]),
     ("answers/fields-behind-the-head-name-the-key-again", &["opened", "fields behind the head"]),
+    ("config/a-connect-timeout-exceeds-its-maximum", &["a relation"]),
     (
         "driver/an-answer-behind-an-illegal-close-is-called-sent",
         &["delivered", "protocol error", "refused"],
