@@ -51,6 +51,7 @@ def prove(root, work, quick, shell, needs, failed):
                 settings.write_text(text)
                 shell(["cargo", "mutants", "--config", str(settings), "--output", str(out), "--jobs", "2", "--timeout", "40",
                        "--no-shuffle", "--iterate", *shard], label=f"{name:5} ", statuses=(CAUGHT, MISSED, TIMED_OUT),
+                      CARGO_INCREMENTAL="1",  # each mutant is a small change: three times as fast
                       PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "24"))
                 passes.append(out / f"pass{number}")
                 shutil.copytree(out / "mutants.out", passes[-1])
