@@ -53,6 +53,21 @@ pub fn without_settings(mut command: Command) -> Command {
     command
 }
 
+/// Every field is explained in docs/REPORTS.md.
+pub fn assert_documented(value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let page = include_str!("../../../../docs/REPORTS.md");
+                assert!(page.contains(&format!("`{name}`")), "REPORTS.md says nothing of {name}");
+                assert_documented(value);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(assert_documented),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// How a program ended, and what it said.
 #[derive(Debug)]
 pub struct Ended {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::common::{Client, REQUEST, Server, file, gateway, run, soon, words};
+use super::common::{Client, REQUEST, Server, assert_documented, file, gateway, run, soon, words};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -32,6 +32,7 @@ async fn our_client_breaks_no_rule_of_a_server_that_drops_refuses_closes_or_is_s
 
             let (status, report) = judge.end().await;
 
+            assert_documented(&serde_json::from_str(&report).expect("it is JSON"));
             let verdicts = verdicts(&report);
             // On a slow machine the span may be too short for some of them.
             assert!(verdicts.iter().any(|verdict| verdict == "kept"), "{script}: {report}");

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::common::{Ended, file, gateway, run, words};
+use super::common::{Ended, assert_documented, file, gateway, run, words};
 
 mod refused;
 mod results;
@@ -290,10 +290,14 @@ async fn the_summary_has_what_the_table_shows() {
     assert_eq!(summary["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!((&summary["clients"], &summary["seed"]), (&Value::from(300), &Value::from(1)));
     let row = &summary["strategies"][0];
+    assert_documented(&summary);
     assert_eq!(row["jitter"], summary["answer_is_about"]);
     assert_eq!(row["is_recovered"], true);
     let curve = row["curve"].as_str().expect("a name");
-    assert!(read(&folder, curve).starts_with("at_ms,ready,"), "{curve}");
+    let curve = read(&folder, curve);
+    assert!(curve.starts_with("at_ms,ready,"), "{curve}");
+    let columns = curve.lines().next().into_iter().flat_map(|header| header.split(','));
+    assert_documented(&columns.map(|name| (name.to_owned(), Value::Null)).collect());
     assert_eq!(row["rule"]["load_ms"], 9_999); // a service time has whole nanoseconds
     assert_eq!(row["rule"]["is_stuck"], false);
     for field in ["t50_ms", "t90_ms", "t99_ms"] {
