@@ -27,10 +27,6 @@ CAUGHT, MISSED, TIMED_OUT = 0, 2, 3  # exit statuses of cargo-mutants with a com
 # What is mutated, by whose tests: the configurations of cargo-mutants.
 EXAMINED = {"core": "mutants.toml", "codec": "mutants-codec.toml"}
 
-# The core's scenarios catch most of its mutants, and one binary builds in a third of the time that all take. So they come first,
-# then the unit tests and the tests of the contract, and only what these do not catch meets all tests.
-FIRST = {"core": [["--test", "alone"], ["--lib"], ["--test", "contract"]]}
-
 GROUP = 250  # mutants. A step that is stopped loses its unfinished group. Each group compiles the dependencies again.
 
 
@@ -45,17 +41,13 @@ def prove(root, work, quick, shell, needs, failed):
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir(parents=True)
             shard = ["--shard", "0/40"] if quick else []
-            passes = []
-            for number, text in enumerate(configs(config.read_text(), group, FIRST.get(name, [])), 1):
-                settings = out / f"pass{number}.toml"
-                settings.write_text(text)
-                shell(["cargo", "mutants", "--config", str(settings), "--output", str(out), "--jobs", "2", "--timeout", "40",
-                       "--no-shuffle", "--iterate", *shard], label=f"{name:5} ", statuses=(CAUGHT, MISSED, TIMED_OUT),
-                      CARGO_INCREMENTAL="1",  # each mutant is a small change: three times as fast
-                      PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "24"))
-                passes.append(out / f"pass{number}")
-                shutil.copytree(out / "mutants.out", passes[-1])
-            uncaught += known.learn(judge(passes, quick, failed))
+            settings = out / config.name
+            settings.write_text(of_files(group, config.read_text()))
+            shell(["cargo", "mutants", "--config", str(settings), "--output", str(out), "--jobs", "2", "--timeout", "40",
+                   "--no-shuffle", *shard], label=f"{name:5} ", statuses=(CAUGHT, MISSED, TIMED_OUT),
+                  CARGO_INCREMENTAL="1",  # each mutant is a small change: three times as fast
+                  PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "24"))
+            uncaught += known.learn(judge(out / "mutants.out", failed))
     for mutant in uncaught:
         print(f"    not caught: {mutant}")
     if uncaught:
@@ -63,36 +55,25 @@ def prove(root, work, quick, shell, needs, failed):
     return known.figure()
 
 
-def configs(text, files, first):
-    """The configuration of each pass, for these files."""
-    if files:
-        text = replaced("examine_globs", files, text)
-    for tests in first:
-        yield re.sub(r"^additional_cargo_test_args = .*$", f"additional_cargo_args = {json.dumps(tests)}", text, flags=re.M)
-    yield text
+def of_files(files, config):
+    """The configuration, for these files instead of all."""
+    if not files:
+        return config
+    config, found = re.subn(r"^examine_globs = .*$", f"examine_globs = {json.dumps(files)}", config, flags=re.M)
+    assert found == 1, "the configuration has no examine_globs"
+    return config
 
 
-def replaced(setting, value, text):
-    text, found = re.subn(rf"^{setting} = .*$", f"{setting} = {json.dumps(value)}", text, flags=re.M)
-    assert found == 1, f"the configuration has no {setting}"
-    return text
-
-
-def judge(passes, quick, failed):
-    """What became of each mutant of the finished passes, by file. The last pass tried what those before it did not catch."""
-    outcomes = [json.loads((run / "outcomes.json").read_text()) for run in passes]
+def judge(out, failed):
+    """What became of each mutant, by file."""
+    outcomes = json.loads((out / "outcomes.json").read_text())
+    if not outcomes.get("end_time"):
+        raise failed("cargo-mutants did not end")
     files = {}
-    for one in outcomes:
-        if not one.get("end_time"):
-            raise failed("a pass of cargo-mutants did not end")
-        for tried in one["outcomes"]:
-            if tried["scenario"] == "Baseline":
-                continue
+    for tried in outcomes["outcomes"]:
+        if tried["scenario"] != "Baseline":
             mutant = tried["scenario"]["Mutant"]
             files.setdefault(mutant["file"], {})[mutant["name"]] = tried["summary"]
-    every = json.loads((passes[0] / "mutants.json").read_text())
-    if not quick and sum(map(len, files.values())) != len(every):
-        raise failed(f"not every mutant was tried: {sum(map(len, files.values()))} of {len(every)}")
     return files
 
 
