@@ -203,3 +203,47 @@ fn draws_below_the_cap_are_even_over_the_whole_range() {
         assert!(chi_square < 43.8, "{strategy:?}: {chi_square}, {bins:?}");
     }
 }
+
+/// The mean by another integration, in even steps.
+#[test]
+fn the_mean_of_the_aws_form_is_exact_to_one_part_in_100_000() {
+    for ratio in [1, 2, 3, 5, 7, 10, 20, 30] {
+        let (initial, max) = (Duration::from_secs(1), Duration::from_secs(ratio));
+        let multiplier = Multiplier::from_thousandths(2_000).unwrap();
+        let aws = Backoff::new(initial, max, multiplier, Strategy::AwsDecorrelated).unwrap();
+        let expected = aws_mean_in_even_steps(usize::try_from(ratio).unwrap());
+
+        let mean = aws.mean_at_cap().as_secs_f64();
+
+        is_near(&format!("{ratio} s"), mean, expected, 0.000_01 * expected);
+    }
+}
+
+/// The mean of the chain `x' = min(m, U(1, 3·x))`.
+///
+/// The density of a draw before the clamp is constant up to 3, and falls by
+/// `q(y/3) / (3·(y − 1))` beyond.
+fn aws_mean_in_even_steps(m: usize) -> f64 {
+    const STEPS: usize = 1_000; // in each unit
+    let count = |steps: usize| f64::from(u32::try_from(steps).unwrap());
+    let at = |step: usize| 1.0 + count(step) / count(STEPS);
+    let last = (3 * m - 1) * STEPS;
+    let mut density: Vec<f64> = vec![1.0; 2 * STEPS + 1];
+    for step in 2 * STEPS..last {
+        // The step of y/3 is (y/3 − 1)·STEPS, between two steps in two of three cases.
+        let slope = |step: usize| {
+            let (third, rest) = ((step - 2 * STEPS) / 3, count(step % 3) / 3.0);
+            let at_third = density[third] + rest * (density[third + 1] - density[third]);
+            -at_third / (3.0 * (at(step) - 1.0))
+        };
+        let next = density[step] + (slope(step) + slope(step + 1)) / 2.0 / count(STEPS);
+        density.push(next);
+    }
+    let (mut mass, mut moment) = (0.0, 0.0);
+    for step in 0..last {
+        let share = f64::midpoint(density[step], density[step + 1]);
+        mass += share;
+        moment += share * f64::midpoint(at(step), at(step + 1)).min(count(m));
+    }
+    moment / mass
+}
