@@ -219,6 +219,25 @@ fn the_mean_of_the_aws_form_is_exact_to_one_part_in_100_000() {
     }
 }
 
+/// Where the longest delay is at most three times the first, the mean has a closed form.
+#[test]
+fn the_mean_of_the_aws_form_is_that_of_its_formula() {
+    for percent in [100, 120, 150, 200, 225, 280, 300] {
+        let (initial, max) = (Duration::from_secs(100), Duration::from_secs(percent));
+        let multiplier = Multiplier::from_thousandths(2_000).unwrap();
+        let aws = Backoff::new(initial, max, multiplier, Strategy::AwsDecorrelated).unwrap();
+        let m = max.as_secs_f64() / 100.0;
+        // The density before the clamp is 1 up to 3, and 1 − ln((y − 1) / 2) / 3 beyond.
+        let log = ((3.0 * m - 1.0) / 2.0).ln();
+        let above = 2.0 * m - ((3.0 * m - 1.0) * (log - 1.0) + 2.0) / 3.0;
+        let expected = 100.0 * (m.mul_add(m, -1.0) / 2.0 + above * m) / (m - 1.0 + above);
+
+        let mean = aws.mean_at_cap().as_secs_f64();
+
+        is_near(&format!("{percent} s"), mean, expected, 0.000_000_1 * expected);
+    }
+}
+
 /// The mean of the chain `x' = min(m, U(1, 3·x))`.
 ///
 /// The density of a draw before the clamp is constant up to 3, and falls by
