@@ -119,8 +119,7 @@
 //!
 //! An unknown field is an error, so that no journal of a later version is half understood.
 //!
-//! A setting that the head does not name has its default. The exception is `connect_timeout_max`: it
-//! is then the connect timeout, because that did not grow when such a journal was recorded.
+//! A setting that the head does not name has its default.
 //!
 //! A journal of another version is refused. Version 1 was recorded under other rules of the
 //! heartbeat, and without `ping_held`, `write_progressed` and `ping_handed`, so it would not replay

@@ -3,8 +3,6 @@
 use std::io::{BufRead, Read as _};
 
 use gateway_core::Config;
-use serde::Deserialize as _;
-use serde_json::Value;
 
 use crate::entry::{End, EndLine, Entry, Head, HeadLine, Line, NAME, SendingEntry, Title, VERSION};
 use crate::error::{JournalError, Problem, complaint};
@@ -154,18 +152,8 @@ fn head(line: &[u8]) -> Result<Head, Problem> {
         return Err(Problem::Version(title.version));
     }
     let complain = |error| Problem::Head(complaint(&error));
-    let HeadLine::<Value> { seed, mut config, .. } =
-        serde_json::from_slice(line).map_err(complain)?;
-    keep_connect_timeout(&mut config);
-    Ok(Head { config: Config::deserialize(config).map_err(complain)?, seed })
-}
-
-/// A head without `connect_timeout_max` was recorded when the connect timeout did not grow.
-fn keep_connect_timeout(config: &mut Value) {
-    let Some(settings) = config.as_object_mut() else { return };
-    if let Some(timeout) = settings.get("connect_timeout").cloned() {
-        settings.entry("connect_timeout_max").or_insert(timeout);
-    }
+    let HeadLine::<Config> { seed, config, .. } = serde_json::from_slice(line).map_err(complain)?;
+    Ok(Head { config, seed })
 }
 
 /// A line after the head.

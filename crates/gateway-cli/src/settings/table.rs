@@ -111,8 +111,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Value, "connect_timeout", Some("connect-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT")
         .help(
-            "Limits the time for DNS, TCP, TLS and the upgrade together; grows up to \
-             --connect-timeout-max while attempts take too long",
+            "Limits the time for DNS, TCP, TLS and the upgrade together; a limit that you set alone does \
+             not grow",
         )
         .default("10s"),
     row(Value, "connect_timeout_max", Some("connect-timeout-max"), "SPAN", CONNECTION)

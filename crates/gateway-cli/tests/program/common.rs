@@ -137,8 +137,11 @@ impl Server {
 
     /// Connects without a client.
     pub async fn dial(&self) -> TcpStream {
-        let address = self.url.trim_start_matches("ws://");
-        soon(TcpStream::connect(address)).await.expect("it listens")
+        self.try_dial().await.expect("it listens")
+    }
+
+    pub async fn try_dial(&self) -> io::Result<TcpStream> {
+        soon(TcpStream::connect(self.url.trim_start_matches("ws://"))).await
     }
 
     pub async fn signal(&self, name: &str) {

@@ -57,8 +57,9 @@ pub struct ConfigBuilder {
     pub(super) ask_provider: bool,
     pub(super) shared_budget: bool,
     pub(super) attempt_timeout: Duration,
-    pub(super) connect_timeout: Duration,
-    /// `None`: 60 s, or the connect timeout if that is longer.
+    /// `None`: 10 s.
+    pub(super) connect_timeout: Option<Duration>,
+    /// `None`: 60 s, or the connect timeout if that is set.
     pub(super) connect_timeout_max: Option<Duration>,
     pub(super) close_timeout: Duration,
     pub(super) data_timeout: Option<Duration>,
@@ -93,7 +94,7 @@ impl Default for ConfigBuilder {
             ask_provider: false,
             shared_budget: false,
             attempt_timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(10),
+            connect_timeout: None,
             connect_timeout_max: None,
             close_timeout: Duration::from_secs(2),
             data_timeout: None,
@@ -274,17 +275,18 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets how long DNS, TCP, TLS and upgrade may take together. After an attempt that took longer,
-    /// the timeout grows up to [`connect_timeout_max`](Self::connect_timeout_max).
+    /// Sets how long DNS, TCP, TLS and upgrade may take together. The default is 10 s, and grows to
+    /// 60 s while attempts take longer. A timeout that you set does not grow, unless you also set
+    /// [`connect_timeout_max`](Self::connect_timeout_max).
     pub fn connect_timeout(mut self, span: Duration) -> Self {
-        self.connect_timeout = span;
+        self.connect_timeout = Some(span);
         self
     }
 
     /// Sets the longest connect timeout. Each attempt that ends by the timeout makes it four times as
     /// long for the following attempts, up to this span, until the retry count is reset. If it equals
-    /// `connect_timeout`, the timeout never grows. If you do not set it, it is 60 s, or
-    /// `connect_timeout` if that is longer.
+    /// `connect_timeout`, the timeout never grows. If you do not set it, it is `connect_timeout`, or
+    /// 60 s if you did not set that either.
     ///
     /// When many clients reconnect together, a server may answer each of them too late. A timeout
     /// that grows ends that: the clients start fewer attempts which come to nothing.
@@ -345,14 +347,15 @@ impl ConfigBuilder {
         check.slowest_link(self.slowest_link);
         check.login(&self.login);
         check.span("attempt_timeout", self.attempt_timeout);
-        check.span("connect_timeout", self.connect_timeout);
-        let connect_timeout_max = self
-            .connect_timeout_max
-            .unwrap_or_else(|| CONNECT_TIMEOUT_MAX.max(self.connect_timeout));
+        let connect_timeout = self.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+        check.span("connect_timeout", connect_timeout);
+        // Who sets the timeout alone wants this timeout, at each attempt.
+        let connect_timeout_max =
+            self.connect_timeout_max.or(self.connect_timeout).unwrap_or(CONNECT_TIMEOUT_MAX);
         if self.connect_timeout_max.is_some() {
             check.span("connect_timeout_max", connect_timeout_max);
             check.order(
-                ("connect_timeout", self.connect_timeout),
+                ("connect_timeout", connect_timeout),
                 ("connect_timeout_max", connect_timeout_max),
             );
         }
@@ -395,7 +398,7 @@ impl ConfigBuilder {
             ask_provider: self.ask_provider,
             shared_budget: self.shared_budget,
             attempt_timeout: self.attempt_timeout,
-            connect_timeout: self.connect_timeout,
+            connect_timeout,
             connect_timeout_max,
             close_timeout: self.close_timeout,
             data_timeout: self.data_timeout,
@@ -404,4 +407,5 @@ impl ConfigBuilder {
     }
 }
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(60);

@@ -299,7 +299,7 @@ impl Config {
     }
 
     /// The longest connect timeout. Each attempt that ends by the timeout makes it four times as
-    /// long, up to this span.
+    /// long, up to this span. If it equals `connect_timeout`, the timeout does not grow.
     #[must_use]
     pub const fn connect_timeout_max(&self) -> Duration {
         self.connect_timeout_max

@@ -38,7 +38,7 @@ fn read(tree: Value) -> ConfigBuilder {
     root.read("ask_provider", switch, &mut config.ask_provider);
     root.read("shared_budget", switch, &mut config.shared_budget);
     root.read("attempt_timeout", span, &mut config.attempt_timeout);
-    root.read("connect_timeout", span, &mut config.connect_timeout);
+    root.read("connect_timeout", |value| span(value).map(Some), &mut config.connect_timeout);
     let most = &mut config.connect_timeout_max;
     root.read("connect_timeout_max", |value| span(value).map(Some), most);
     root.read("close_timeout", span, &mut config.close_timeout);

@@ -46,7 +46,7 @@ macro_rules! with_settings {
             "shared_budget", "false", "";
             "attempt_timeout", "10s", "1 ms – 365 d";
             "connect_timeout", "10s", "1 ms – `connect_timeout_max`";
-            "connect_timeout_max", "60s", "`connect_timeout` – 365 d; the default is never shorter than that";
+            "connect_timeout_max", "60s", "`connect_timeout` – 365 d; the default is `connect_timeout` if only that is set";
             "close_timeout", "2s", "1 ms – 365 d";
             "data_timeout", "off", "1 ms – 365 d";
             "max_message_size", "16MiB", "1 B – 1 GiB";

@@ -221,10 +221,15 @@ fn values_that_cannot_be_read_are_reported_beside_values_out_of_their_limits() {
 }
 
 #[test]
-fn a_longer_connect_timeout_alone_moves_its_bound() {
+fn a_connect_timeout_that_is_set_alone_does_not_grow() {
+    assert_eq!(Config::default().connect_timeout(), Duration::from_secs(10));
     assert_eq!(Config::default().connect_timeout_max(), Duration::from_secs(60));
-    let config = read(r#"{"connect_timeout":"5m"}"#).unwrap();
-    assert_eq!(config.connect_timeout_max(), Duration::from_secs(300));
+    for (text, seconds) in [("1s", 1), ("10s", 10), ("5m", 300)] {
+        let config = read(&format!(r#"{{"connect_timeout":"{text}"}}"#)).unwrap();
+        assert_eq!(config.connect_timeout_max(), Duration::from_secs(seconds));
+        let max = format!(r#"{{"connect_timeout":"{text}","connect_timeout_max":"10m"}}"#);
+        assert_eq!(read(&max).unwrap().connect_timeout_max(), Duration::from_secs(600));
+    }
 
     let error = read(r#"{"connect_timeout":"5m","connect_timeout_max":"1m"}"#).unwrap_err();
     assert_eq!(error, "connect_timeout = 5m: must be at most connect_timeout_max (1m)");
