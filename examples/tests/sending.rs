@@ -8,8 +8,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_hostile::{Script, Server};
 use gateway_tokio::core::CloseFrame;
 use gateway_tokio::{Client, JsonCorrelator};
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
 
@@ -126,25 +126,24 @@ async fn each_connection_has_all_subscriptions_and_the_feed_gets_the_newest() {
 #[tokio::test]
 async fn a_chat_sends_what_was_typed_before_and_between_connections() {
     let (listener, url) = listen().await;
-    let (said, mut heard) = mpsc::unbounded_channel();
+    let (mut keyboard, typed) = tokio::io::duplex(64);
+    keyboard.write_all(b"hello\n").await.unwrap();
     let server = tokio::spawn(async move {
-        loop {
-            let mut socket = accept(&listener).await;
-            while let Some(text) = text(&mut socket).await {
-                let drops = text == "drop me";
-                said.send(text).unwrap();
-                if drops {
-                    break;
-                }
-            }
-        }
+        let mut socket = accept(&listener).await;
+        assert_eq!(text(&mut socket).await.as_deref(), Some("hello"));
+        drop(socket);
+        // The client is back at the door, and has no connection yet.
+        let (tcp, _) = listener.accept().await.unwrap();
+        keyboard.write_all(b"how are you\n").await.unwrap();
+        keyboard.shutdown().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(tcp).await.unwrap();
+        assert_eq!(text(&mut socket).await.as_deref(), Some("how are you"));
+        while text(&mut socket).await.is_some() {}
     });
-    let typed: &[u8] = b"hello\nhow are you\n";
 
-    let chat = tokio::time::timeout(Duration::from_secs(60), chat::run(&url, typed));
+    let chat =
+        tokio::time::timeout(Duration::from_secs(60), chat::run(&url, BufReader::new(typed)));
 
     chat.await.expect("it ends").unwrap();
-    assert_eq!(heard.recv().await.as_deref(), Some("hello"));
-    assert_eq!(heard.recv().await.as_deref(), Some("how are you"));
-    server.abort();
+    server.await.unwrap();
 }

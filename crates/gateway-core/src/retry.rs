@@ -11,7 +11,7 @@ use crate::policy::Verdict;
 use crate::time::{Compact, nanos, whole_millis};
 
 /// The connect timeout grows by this factor. With 2, a fleet beyond the edge of a storm leaves the
-/// server one wave more of clients that have left: docs/STORMS.md has the figures.
+/// server one wave more of clients that have left: docs/DESIGN.md has the figures.
 const TIMEOUT_GROWTH: u64 = 4;
 
 /// What the machine remembers between attempts, until a connection is stable.

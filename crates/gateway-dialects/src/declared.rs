@@ -176,7 +176,11 @@ impl Socket {
                 self.send(&login.send, Phase::LoggingIn, exchange);
             }
             _ => {
-                let body = login.ok.find(subject)?;
+                let Some(body) = login.ok.find(subject) else {
+                    // A greeting that comes again says nothing new.
+                    login.wait.as_ref()?.find(subject)?;
+                    return Some(received);
+                };
                 self.capture(&login.capture, body, false);
                 self.set_spans(parts, &login.capture, exchange);
                 exchange.login_accepted();

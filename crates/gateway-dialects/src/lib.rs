@@ -54,7 +54,8 @@
 //! Start your own from the nearest one.
 //!
 //! - `stomp` and dialects whose beats nobody answers: a silent server is noticed because it does not
-//!   send its own beats. `stomp` asks for one every 10 s.
+//!   send its own beats. `stomp` asks for one every 10 s. A server may answer that it sends none; then
+//!   only `data_timeout` notices that it is silent.
 //! - `mqtt` promises a packet every 60 s. Keep `heartbeat.interval` below that.
 //! - `discord` asks for `heartbeat.phase`. It ends a session that is closed with code 1000 or 1001,
 //!   which the client sends for `reconnect`, `renew_after` and a data timeout. The next connection

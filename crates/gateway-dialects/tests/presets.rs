@@ -151,8 +151,10 @@ fn home_assistant_waits_for_the_greeting_and_pings_by_websocket() {
     assert!(!peer.is_ready(), "an acceptance before the login counts as nothing");
     peer.says(r#"{"type":"auth_required","ha_version":"2026.1"}"#);
     assert_eq!(peer.sent(), [text(r#"{"type":"auth","access_token":"a\"b"}"#)]);
+    peer.delivered();
     peer.says(r#"{"type":"auth_required"}"#);
     assert_eq!(peer.sent(), [], "a second greeting is answered with nothing");
+    assert_eq!(peer.delivered().len(), 0, "nor is it a message of the application");
     peer.says(r#"{"type":"auth_ok","ha_version":"2026.1"}"#);
     assert!(peer.is_ready());
     assert_eq!(peer.interest(), Interest::NONE, "data skips the dialect");

@@ -183,8 +183,8 @@ impl Proxy {
             let (bypass, wrong) = Bypass::parse(text);
             // Other programs know other entries: the environment's are for all of them.
             for entry in wrong.iter().filter(|_| list.is_given()) {
-                // A URL may have a password.
-                let shown = if entry.contains('@') { "" } else { entry };
+                // A URL may have a password, and the password a comma.
+                let shown = if text.contains('@') { "" } else { entry };
                 let shown: String = shown.escape_debug().take(64).collect();
                 errors.push(ConfigError::new("no_proxy", shown, bypass::LIMIT));
             }

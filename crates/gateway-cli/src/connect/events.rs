@@ -86,6 +86,7 @@ impl Events {
         self.write(&Event::of_disconnect(socket, cause, detail));
         self.refusal = match cause {
             DisconnectCause::LoginRefused(code) => (code.map(CloseCode::number), detail.to_owned()),
+            DisconnectCause::Dialect | DisconnectCause::Provider => (None, detail.to_owned()),
             _ => (None, String::new()),
         };
     }
@@ -261,7 +262,7 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// The end of the connection, with the text and Close of a refused login, if any.
+    /// The end of the connection, with the Close of a refused login, and the text of the last end.
     fn of_end(cause: GiveUpCause, refused_with: Option<u16>, reason: &'a str) -> Self {
         let (code, http_status) = match cause {
             GiveUpCause::CloseCode(code) => (Some(code), None),
@@ -289,6 +290,7 @@ impl<'a> Event<'a> {
                 }
                 reason = non_empty(detail);
             }
+            DisconnectCause::Dialect | DisconnectCause::Provider => reason = non_empty(detail),
             // The names of the others are complete.
             _ => {}
         }
@@ -415,6 +417,11 @@ mod tests {
                 r#""open_failed","socket":3,"failure":"refused""#,
             ),
             (DisconnectCause::LoginRefused(None), "", r#""login_refused","socket":3"#),
+            (
+                DisconnectCause::Dialect,
+                "login.send[0]: `${session}` was not captured",
+                r#""dialect","socket":3,"reason":"login.send[0]: `${session}` was not captured""#,
+            ),
             (
                 DisconnectCause::LoginRefused(CloseCode::new(1013).ok()),
                 "starting",

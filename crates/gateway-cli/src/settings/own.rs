@@ -106,6 +106,11 @@ impl Own {
             dialect::check_secrets(chosen, &secrets, tree);
             dialect::check_login(chosen, tree);
             chosen.suggest_policy(tree);
+        } else {
+            for (name, _) in &secrets {
+                let limit = "is for a dialect: set --dialect as well";
+                tree.error(format!("secrets.{name}"), "(hidden)", limit);
+            }
         }
         let mut own = Self {
             on_ready: dialect::on_ready(tree),

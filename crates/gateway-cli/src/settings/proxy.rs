@@ -65,8 +65,8 @@ impl ProxySettings {
                 let entries: Vec<_> = entries.iter().filter_map(Value::as_str).collect();
                 Some(entries.join(","))
             }
-            Some(other) => {
-                tree.error("no_proxy", other.to_string(), "must be a list of servers");
+            Some(_) => {
+                tree.error("no_proxy", "", "must be a list of servers");
                 None
             }
         };

@@ -111,15 +111,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(Value, "connect_timeout", Some("connect-timeout"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT")
         .help(
-            "Limits the time for DNS, TCP, TLS and the upgrade together; a limit that you set alone does \
-             not grow",
+            "Limits the time for DNS, TCP, TLS and the upgrade together; a limit that you set grows only \
+             with --connect-timeout-max",
         )
         .default("10s"),
     row(Value, "connect_timeout_max", Some("connect-timeout-max"), "SPAN", CONNECTION)
         .variable("GATEWAY_CONNECT_TIMEOUT_MAX")
         .help(
             "The longest connect timeout: each attempt that takes too long makes the timeout four times as \
-             long, up to this span",
+             long, up to this span; equals --connect-timeout if only that is set",
         )
         .default("60s"),
     row(Value, "close_timeout", Some("close-timeout"), "SPAN", CONNECTION)

@@ -64,7 +64,7 @@ pub(crate) struct FleetArgs {
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) max_delay: Option<String>,
 
-    /// How long a client waits for a connection.
+    /// How long a client waits for a connection. Set alone, it does not grow.
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub(crate) connect_timeout: Option<String>,
 

@@ -10,6 +10,7 @@ mod connect;
 mod connect_wire;
 mod demo;
 mod diagnostics;
+mod dialects;
 mod end;
 mod explain;
 mod forms;

@@ -378,6 +378,31 @@ mod terminal {
     }
 
     #[tokio::test]
+    async fn a_signal_ends_the_search_and_the_results_stay() -> io::Result<()> {
+        let (master, terminal) = broken::pty()?;
+        // A search repeats the simulation some thirty times.
+        let line = "simulate --clients 100000 --accepts 1000 --jitter none";
+        let mut command = gateway(&words(line));
+        command.stdout(Stdio::piped()).stderr(Stdio::from(terminal));
+        let mut child = command.spawn()?;
+        drop(command);
+        let shown = tokio::task::spawn_blocking(move || {
+            let mut shown = String::new();
+            broken::read_until(&master, &mut shown, "searching  [").map(|_| (shown, master))
+        });
+        let (shown, _master) = soon(shown).await.expect("no panic")?;
+        assert!(shown.contains("searching  ["), "{shown:?}");
+
+        signal(&child, "-INT").await;
+        let stdout = rest(child.stdout.take().expect("it is piped")).await;
+
+        assert_eq!(soon(child.wait()).await?.code(), Some(130));
+        assert!(stdout.starts_with("Partial results"), "{stdout}");
+        assert!(!stdout.contains("none (partial)"), "{stdout}");
+        Ok(())
+    }
+
+    #[tokio::test]
     async fn a_reader_that_is_gone_is_no_error() -> io::Result<()> {
         let (reader, writer) = broken::pipe()?;
         drop(reader);

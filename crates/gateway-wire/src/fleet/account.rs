@@ -23,7 +23,7 @@ pub struct Account {
     pub end: EndKind,
     /// All messages and requests of the client since it was added. No message is
     /// [unsettled](Counts::unsettled) and no request is pending, unless [`end`](Self::end) is
-    /// [`Hung`](EndKind::Hung).
+    /// [`Hung`](EndKind::Hung) or [`Reentrant`](EndKind::Reentrant).
     pub counts: Counts,
 }
 

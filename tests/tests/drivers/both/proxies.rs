@@ -21,6 +21,7 @@ gateway_tests::on_every_driver! {
     a_proxy_that_asks_for_a_password_is_given_up
     garbage_and_a_hang_up_are_failures_of_the_proxy
     a_proxy_that_never_ends_its_answer_meets_the_connect_timeout
+    a_proxy_that_answers_a_byte_at_a_time_meets_the_connect_timeout
     what_a_server_sends_before_it_is_asked_is_not_lost
     a_proxy_that_cannot_be_reached_is_named
     a_server_in_no_proxy_is_reached_directly
@@ -245,6 +246,25 @@ fn a_proxy_that_never_ends_its_answer_meets_the_connect_timeout(driver: Driver) 
         assert_eq!(client.lost(), DisconnectCause::ConnectTimeout, "{scheme}");
         proxy.join();
     }
+}
+
+/// No byte of it puts the deadline off.
+fn a_proxy_that_answers_a_byte_at_a_time_meets_the_connect_timeout(driver: Driver) {
+    let proxy = serve(async move |listener: Listener| {
+        let mut stream = listener.tcp().await;
+        let mut pace = tokio::time::interval(Duration::from_millis(100));
+        for byte in b"HTTP/1.1 200 OK\r\nX: ".iter().chain(std::iter::repeat(&b'x')) {
+            pace.tick().await;
+            if stream.write_all(&[*byte]).await.is_err() {
+                break; // the client has left
+            }
+        }
+    });
+    let url = format!("http://{}", place(&proxy));
+    let config = once().connect_timeout(Duration::from_secs(1));
+    let mut client = client!(driver, format!("ws://{HOST}"), config, .proxy(url));
+    assert_eq!(client.lost(), DisconnectCause::ConnectTimeout);
+    proxy.join();
 }
 
 fn what_a_server_sends_before_it_is_asked_is_not_lost(driver: Driver) {

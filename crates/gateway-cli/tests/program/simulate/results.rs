@@ -97,11 +97,21 @@ async fn a_result_that_does_not_fit_leaves_nothing_behind() {
 async fn a_folder_that_cannot_be_written_is_refused_first() {
     let taken = file("a-file", "mine");
     let line = format!("{RECOVERS} --out {}", taken.display());
-    assert_refused(&simulate(&line).await, &["out = "]);
+    let refused = simulate(&line).await;
+    assert_refused(&refused, &["out = "]);
+    assert!(refused.stderr.contains("must be a folder, and is a file"), "{}", refused.stderr);
     assert_eq!(fs::read_to_string(&taken).ok().as_deref(), Some("mine"));
 
     let below = simulate(&format!("{line}/below")).await;
     assert_refused(&below, &["out = "]);
+
+    // No file system lets anyone make a folder there, not even root.
+    #[cfg(target_os = "linux")]
+    {
+        let refused = simulate(&format!("{RECOVERS} --out /proc/storm")).await;
+        assert_refused(&refused, &["out = "]);
+        assert!(refused.stderr.contains("cannot be written: "), "{}", refused.stderr);
+    }
 
     // A command with another error leaves nothing behind.
     let folder = folder("never");
