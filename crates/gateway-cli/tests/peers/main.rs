@@ -2,12 +2,15 @@
 //! `--dialect` npm's `graphql-ws` and `socket.io`. The test controls each, fault by fault, over its
 //! stdin (`peers/`).
 //!
+//! The presets `nats` and `mqtt` meet real brokers (`brokers.rs`).
+//!
 //! The other way round, npm's clients are run against `gateway serve --dialect` (`clients.rs`).
 //!
 //! `peers/table.rs` lists every fault with the `--events` lines that it must produce. A peer that
 //! cannot be installed is skipped with a message. With GATEWAY_REQUIRE_PEERS=1 that fails.
 #![cfg(unix)] // kill -9, and the layout of a Python environment
 
+mod brokers;
 mod client;
 mod clients;
 mod fault;
@@ -59,6 +62,23 @@ fn connect_rides_out_the_faults_of_servers_that_others_wrote() {
     assert!(skipped == 0 || !required(), "{skipped} peers are missing, and they are required");
     if skipped == 0 {
         assert_eq!(played.len(), total, "faults that nobody played");
+    }
+}
+
+#[test]
+fn presets_ride_out_the_faults_of_brokers_that_others_wrote() {
+    let programs = match brokers::install() {
+        Ok(programs) => programs,
+        Err(why) => {
+            tell(&format!("SKIPPED peers/brokers: {why}\n"));
+            assert!(!required(), "the brokers are missing, and they are required");
+            return;
+        }
+    };
+    for broker in brokers::BROKERS {
+        if let Err(why) = broker.play(&programs) {
+            panic!("{}: {why}", broker.name);
+        }
     }
 }
 
