@@ -49,6 +49,10 @@
 //! | `ping` | the text `ping`, answered by `pong` | logins, subscriptions | – |
 //! | `op-ping` | `{"op":"ping"}` | logins, subscriptions | – |
 //!
+//! Tests run four of them against servers that others wrote: `graphql-transport-ws` against
+//! graphql-ws, `socket.io` against socket.io, `nats` against nats-server, and `mqtt` against amqtt.
+//! The others follow the public documents of their protocols, and have met scripted servers only.
+//!
 //! [`Preset::suggestions`] has what else a client needs: subprotocols, the URL's path, and what the
 //! server's close codes mean. [`Preset::toml`] has those presets as text that are TOML themselves.
 //! Start your own from the nearest one.
