@@ -4,8 +4,9 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use gateway_std::core::{CloseFrame, SendRejection};
-use gateway_std::{Client, ClientEvent, Fate, Limits, Outbox};
+use futures_util::FutureExt as _;
+use gateway_std::core::{CloseFrame, Config, SendRejection};
+use gateway_std::{Client, ClientEvent, Fate, Limits, Outbox, SendError};
 use gateway_tests::{calm, serve};
 
 use super::alone;
@@ -43,8 +44,8 @@ struct Counts {
 }
 
 impl Counts {
-    fn send(&mut self, client: &mut Client) {
-        match client.try_send("x".repeat(PAYLOAD)) {
+    fn send<T>(&mut self, try_send: impl FnOnce(String) -> Result<T, SendError>) {
+        match try_send("x".repeat(PAYLOAD)) {
             Ok(_) => self.accepted += 1,
             Err(refused) => {
                 assert_eq!(refused.rejection(), SendRejection::WriteBlocked);
@@ -73,9 +74,12 @@ impl Counts {
     }
 }
 
+fn config() -> Config {
+    calm().close_timeout(Duration::from_millis(100)).build().unwrap()
+}
+
 fn client(url: &str, outbox: Option<Outbox>) -> Client {
-    let config = calm().close_timeout(Duration::from_millis(100)).build().unwrap();
-    let mut builder = Client::builder(url).config(config).seed(7).report_sent(true);
+    let mut builder = Client::builder(url).config(config()).seed(7).report_sent(true);
     if let Some(outbox) = outbox {
         builder = builder.outbox(outbox);
     }
@@ -92,7 +96,7 @@ fn a_million_sends_while_away_stay_within_the_outbox() {
     let (mut counts, before) = (Counts::default(), reset_peak());
 
     for _ in 0..SENDS {
-        counts.send(&mut client);
+        counts.send(|text| client.try_send(text));
     }
     client.close(CloseFrame::NORMAL);
     while let Some(event) = client.recv() {
@@ -118,7 +122,7 @@ fn a_million_sends_to_a_peer_that_does_not_read_stay_within_the_buffer() {
         let (mut counts, before) = (Counts::default(), reset_peak());
 
         for _ in 0..SENDS {
-            counts.send(&mut client);
+            counts.send(|text| client.try_send(text));
             if counts.returned == 0 {
                 let _ =
                     client.recv_timeout(Duration::ZERO).map(|event| event.map(|e| counts.note(&e)));
@@ -132,4 +136,40 @@ fn a_million_sends_to_a_peer_that_does_not_read_stay_within_the_buffer() {
         assert!(counts.returned > SENDS / 2, "the buffer is full most of the time");
         counts.check(&format!("a peer that does not read, {what}"), before);
     }
+}
+
+#[test]
+fn a_million_sends_of_a_spawned_client_stay_within_the_buffer() {
+    let _alone = alone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(send_all_spawned());
+}
+
+async fn send_all_spawned() {
+    let server = serve(async |listener| {
+        let peer = listener.peer().await;
+        std::future::pending::<()>().await;
+        drop(peer);
+    });
+    let builder = gateway_tokio::Client::builder(&server.url).config(config()).seed(7);
+    let (handle, mut events) = builder.report_sent(true).build().unwrap().spawn();
+    handle.ready().await.unwrap();
+    let (mut counts, before) = (Counts::default(), reset_peak());
+
+    for _ in 0..SENDS {
+        counts.send(|text| handle.try_send(text));
+        if counts.returned == 0 {
+            tokio::task::yield_now().await;
+            while let Some(Some(event)) = events.next().now_or_never() {
+                counts.note(&event);
+            }
+        }
+    }
+    handle.close(CloseFrame::NORMAL).unwrap();
+    while let Some(event) = events.next().await {
+        counts.note(&event);
+    }
+
+    assert!(counts.returned > SENDS / 2, "the buffer is full most of the time");
+    counts.check("a peer that does not read, spawned", before);
 }
