@@ -41,6 +41,12 @@ impl Head {
         Some(Self(String::from_utf8(head).expect("visible characters")))
     }
 
+    /// The path and the query of the URL.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.0.split(' ').nth(1).unwrap_or_default()
+    }
+
     /// The value of a header, by its lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -463,7 +463,8 @@ fn silence(rig: &mut Beating, config: &Config, sights: &mut Sights) {
     let since = rig.now;
     if config.heartbeat_kind() == HeartbeatKind::Off && config.data_timeout().is_none() {
         sights.insert("nothing to watch for");
-        assert_eq!(rig.connection.next_deadline(), None);
+        let is_due = rig.connection.next_deadline().is_some();
+        assert_eq!(is_due, config.renew_after().is_some(), "only a renewal is due");
         return;
     }
     let heartbeat = (config.heartbeat_kind() != HeartbeatKind::Off)

@@ -186,6 +186,7 @@ const FINDINGS: &[(&str, &[&str])] = &[
     ("answers/a-lost-connection-is-spread", &["spread"]),
     ("answers/a-shared-budget-opens-without-a-delay-at-once", &["opened without a delay"]),
     ("answers/fields-behind-the-head-name-the-key-again", &["opened", "fields behind the head"]),
+    ("cli/a-renewal-is-due-without-a-heartbeat", &["accepted"]),
     ("config/a-connect-timeout-exceeds-its-maximum", &["a relation"]),
     (
         "driver/an-answer-behind-an-illegal-close-is-called-sent",

@@ -11,6 +11,7 @@ mod openings;
 mod proxies;
 mod requests;
 mod resolver;
+mod resume;
 mod sending;
 mod trust;
 mod under_tls;
