@@ -1,6 +1,7 @@
 """Writes docs/PERFORMANCE.md from the measured figures."""
 
 import dataclasses
+import textwrap
 
 import checks
 import figures
@@ -162,7 +163,8 @@ def goals_tables(records, floors):
     measured = [every for every in judged if every[0].goal.over[0] != goals.COUNTS]
     counted = [every[0] for every in judged if every[0].goal.over[0] == goals.COUNTS]  # the same on each
     missed = [every[0].goal for every in [*measured, *zip(counted)] if any(each.verdict != goals.MET for each in every)]
-    why = [f"- {goal.what}: {floors[goal.id]}" for goal in missed if goal.id in floors]
+    why = [textwrap.fill(f"- {goal.what}: {floors[goal.id]}", 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+           for goal in missed if goal.id in floors]
     return f"""
 ## The goals
 

@@ -202,6 +202,10 @@ pub(crate) fn on_ready(tree: &mut Tree) -> Vec<String> {
                     );
                 }
             },
+            // A text within may be a message with a token.
+            Value::Array(_) | Value::Object(_) => {
+                tree.error("on_ready", "", "must be a list of texts");
+            }
             other => tree.error("on_ready", other.to_string(), "must be a list of texts"),
         }
     }

@@ -405,6 +405,7 @@ fn a_dialect_that_is_wrong_is_told_with_what_to_do() {
         ),
         ("", &["--secret", "token"], "secrets: must be NAME=TEXT|@FILE  [--secret]"),
         ("on_ready = [7]", &[], "on_ready = \"7\": must be a list of texts"),
+        ("on_ready = [['hunter2']]", &[], "on_ready: must be a list of texts"),
         ("login.dialect = true", &[], "login.dialect: is set by --dialect alone"),
     ] {
         let arguments = [&["ws://h"][..], arguments].concat();

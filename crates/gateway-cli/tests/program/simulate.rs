@@ -336,6 +336,7 @@ mod terminal {
     use std::{io, process::Stdio};
 
     use serde_json::Value;
+    use tokio::process::Command;
 
     use super::{RECOVERS, folder, read};
     use crate::{
@@ -343,29 +344,38 @@ mod terminal {
         common::{gateway, rest, signal, soon, words},
     };
 
+    /// Sends SIGINT once the terminal shows this. Returns what the command has printed.
+    async fn interrupted(mut command: Command, mark: &'static str) -> io::Result<String> {
+        let (master, terminal) = broken::pty()?;
+        command.stdout(Stdio::piped()).stderr(Stdio::from(terminal));
+        let mut child = command.spawn()?;
+        drop(command);
+        let shown = tokio::task::spawn_blocking(move || {
+            let mut shown = String::new();
+            broken::read_until(&master, &mut shown, mark).map(|_| (shown, master))
+        });
+        let (shown, _master) = soon(shown).await.expect("no panic")?;
+        assert!(shown.contains(mark), "{shown:?}");
+
+        signal(&child, "-INT").await;
+        let stdout = rest(child.stdout.take().expect("it is piped")).await;
+
+        assert_eq!(soon(child.wait()).await?.code(), Some(130));
+        Ok(stdout)
+    }
+
     #[tokio::test]
     async fn a_signal_ends_the_simulation_with_partial_results() -> io::Result<()> {
-        let (master, terminal) = broken::pty()?;
         let folder = folder("partial");
         let out = folder.to_string_lossy();
         // A week takes longer than any test waits.
         let line =
             "simulate --clients 300 --accepts 1 --horizon 7d --jitter none --no-search --out";
         let mut command = gateway(&words(line));
-        command.arg(&*out).stdout(Stdio::piped()).stderr(Stdio::from(terminal));
-        let mut child = command.spawn()?;
-        drop(command);
-        let shown = tokio::task::spawn_blocking(move || {
-            let mut shown = String::new();
-            broken::read_until(&master, &mut shown, "simulating [>").map(|_| (shown, master))
-        });
-        let (shown, _master) = soon(shown).await.expect("no panic")?;
-        assert!(shown.contains("simulating [>"), "{shown:?}");
+        command.arg(&*out);
 
-        signal(&child, "-INT").await;
-        let stdout = rest(child.stdout.take().expect("it is piped")).await;
+        let stdout = interrupted(command, "simulating [>").await?;
 
-        assert_eq!(soon(child.wait()).await?.code(), Some(130));
         assert!(stdout.starts_with("Partial results. Stopped after "), "{stdout}");
         assert!(stdout.contains("none (partial)") && !stdout.contains('\u{1b}'), "{stdout}");
         let summary: Value = serde_json::from_str(&read(&folder, "summary.json"))?;
@@ -379,24 +389,11 @@ mod terminal {
 
     #[tokio::test]
     async fn a_signal_ends_the_search_and_the_results_stay() -> io::Result<()> {
-        let (master, terminal) = broken::pty()?;
         // A search repeats the simulation some thirty times.
         let line = "simulate --clients 100000 --accepts 1000 --jitter none";
-        let mut command = gateway(&words(line));
-        command.stdout(Stdio::piped()).stderr(Stdio::from(terminal));
-        let mut child = command.spawn()?;
-        drop(command);
-        let shown = tokio::task::spawn_blocking(move || {
-            let mut shown = String::new();
-            broken::read_until(&master, &mut shown, "searching  [").map(|_| (shown, master))
-        });
-        let (shown, _master) = soon(shown).await.expect("no panic")?;
-        assert!(shown.contains("searching  ["), "{shown:?}");
 
-        signal(&child, "-INT").await;
-        let stdout = rest(child.stdout.take().expect("it is piped")).await;
+        let stdout = interrupted(gateway(&words(line)), "searching  [").await?;
 
-        assert_eq!(soon(child.wait()).await?.code(), Some(130));
         assert!(stdout.starts_with("Partial results"), "{stdout}");
         assert!(!stdout.contains("none (partial)"), "{stdout}");
         Ok(())
