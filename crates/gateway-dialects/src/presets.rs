@@ -37,9 +37,13 @@ struct Code {
     optional: &'static [&'static str],
     subprotocols: &'static [&'static str],
     path: Option<&'static str>,
-    /// Codes after which a retry makes no sense.
-    fatal: &'static [(u16, u16)],
+    /// What the server's close codes mean.
+    policy: &'static [(u16, u16, Verdict)],
 }
+
+/// Servers that restart close with 1000. `Retry` would also repeat a refused login, because the
+/// policy softens the refusal.
+const RESTART: (u16, u16, Verdict) = (1000, 1000, Verdict::RefreshCredentials);
 
 impl Code {
     const fn new(summary: &'static str, make: fn() -> Box<dyn Dialect + Send + Sync>) -> Self {
@@ -50,17 +54,17 @@ impl Code {
             optional: &[],
             subprotocols: &[],
             path: None,
-            fatal: &[],
+            policy: &[RESTART],
         }
     }
 
     fn suggestions(&self) -> Suggestions {
-        let rules = self.fatal.iter();
+        let rules = self.policy.iter();
         Suggestions {
             subprotocols: self.subprotocols.iter().map(ToString::to_string).collect(),
             path: self.path.map(str::to_string),
             policy: rules
-                .filter_map(|(first, last)| Rule::new(*first, *last, Verdict::Fatal))
+                .filter_map(|(first, last, verdict)| Rule::new(*first, *last, *verdict))
                 .collect(),
         }
     }
@@ -259,7 +263,11 @@ const ALL: &[Preset] = &[
             secrets: &["token"],
             optional: &["intents"],
             path: Some(discord::PATH),
-            fatal: &[(4004, 4004), (4010, 4014)],
+            policy: &[
+                (1000, 1000, Verdict::Retry),
+                (4004, 4004, Verdict::Fatal),
+                (4010, 4014, Verdict::Fatal),
+            ],
             ..Code::new("Discord's gateway for bots, version 10 in JSON", || {
                 Box::<discord::Discord>::default()
             })

@@ -42,6 +42,57 @@ fn a_preset_that_does_not_exist_is_an_error_with_near_names() {
     assert_eq!(preset("zzz").unwrap_err().to_string(), r#"there is no preset "zzz""#);
 }
 
+/// A client as the program makes it: with what the preset suggests.
+fn as_suggested(name: &str, secrets: &[(&str, &str)]) -> Peer {
+    let preset = preset(name).unwrap();
+    let rules = preset.suggestions().policy;
+    let config =
+        rules.into_iter().fold(gateway_core::Config::builder(), |config, rule| config.rule(rule));
+    Peer::open_with(config, preset.dialect(), secrets)
+}
+
+#[test]
+fn a_server_that_restarts_with_code_1000_is_connected_to_again() {
+    for one in presets() {
+        let is_final = matches!(one.name(), "json" | "ping" | "op-ping");
+        let mut peer = as_suggested(one.name(), &[("token", "x")]);
+        peer.closes(1000);
+        assert_eq!(peer.gave_up(), is_final, "{}", one.name());
+    }
+}
+
+#[test]
+fn a_refused_login_is_not_repeated_because_code_1000_follows() {
+    for (name, messages) in [
+        ("home-assistant", &[r#"{"type":"auth_required"}"#, r#"{"type":"auth_invalid"}"#][..]),
+        (
+            "socket.io",
+            &[r#"0{"sid":"s","pingInterval":1000,"pingTimeout":1000}"#, r#"44{"message":"no"}"#],
+        ),
+        ("janus", &[r#"{"janus":"error","transaction":"create-1","error":{"reason":"no"}}"#]),
+        ("nats", &["INFO {}\r\n", "-ERR 'Authorization Violation'\r\n"]),
+        ("stomp", &["ERROR\nmessage:no\n\n\0"]),
+        ("mqtt", &["\u{20}\u{2}\0\u{5}"]),
+    ] {
+        let mut peer = as_suggested(name, &[("token", "x")]);
+        for attempt in 1..=2 {
+            assert!(!peer.gave_up(), "{name}, attempt {attempt}");
+            for message in messages {
+                match name {
+                    "nats" | "mqtt" => peer.says_bytes(message.as_bytes()),
+                    _ => peer.says(message),
+                }
+            }
+            assert_eq!(peer.refusals().len(), 1, "{name}, attempt {attempt}");
+            peer.closes(1000);
+            if attempt == 1 {
+                peer.accept_next();
+            }
+        }
+        assert!(peer.gave_up(), "{name}: the new login was refused, too");
+    }
+}
+
 #[test]
 fn json_logs_in_and_beats_and_its_pong_names_the_ping() {
     let mut peer = Peer::of_preset("json", &[("token", "hunter2")]);
@@ -131,12 +182,7 @@ fn graphql_logs_in_with_a_payload_and_answers_pings() {
 fn graphql_is_refused_by_a_close_code() {
     let suggestions = preset("graphql-transport-ws").unwrap().suggestions();
     assert_eq!(suggestions.subprotocols, ["graphql-transport-ws"]);
-    let config = suggestions
-        .policy
-        .iter()
-        .fold(gateway_core::Config::builder(), |config, rule| config.rule(*rule));
-    let dialect = preset("graphql-transport-ws").unwrap().dialect();
-    let mut peer = Peer::open_with(config, dialect, &[]);
+    let mut peer = as_suggested("graphql-transport-ws", &[]);
     peer.closes(4403);
     peer.accept_next();
     peer.closes(4403);

@@ -128,8 +128,30 @@ mod stomp {
         peer.cut();
         peer.accept_next();
         assert_eq!(peer.sent(), [text(connect)]);
-        peer.says("ERROR\r\nmessage:Bad credentials\r\n\r\nmessage:no\0");
+        peer.says("ERROR\r\nmessage:Bad credentials\r\n\r\n\0");
         assert_eq!(peer.refusals(), [(REFRESH, String::from("Bad credentials"))]);
+    }
+
+    #[test]
+    fn the_reason_of_a_refusal_has_the_first_line_of_the_body() {
+        for (frame, reason) in [
+            // As RabbitMQ says it.
+            (
+                "ERROR\nmessage:Bad CONNECT\nversion:1.2\n\nVirtual host 'x' access denied\0\n",
+                "Bad CONNECT: Virtual host 'x' access denied",
+            ),
+            ("ERROR\nmessage:no\n\nuser unknown\nsee the log\n\0", "no: user unknown"),
+            ("ERROR\n\nno header\0", "no header"),
+            ("ERROR\n\n\0", ""),
+            ("ERROR", ""),
+        ] {
+            let mut peer = Peer::of_preset("stomp", &[]);
+            peer.says(frame);
+            assert_eq!(peer.refusals(), [(REFRESH, String::from(reason))], "{frame:?}");
+        }
+        let mut peer = Peer::of_preset("stomp", &[]);
+        peer.says(&format!("ERROR\nmessage:no\n\n{}\0", "ä".repeat(1_000)));
+        assert_eq!(peer.refusals()[0].1.chars().count(), 512);
     }
 
     #[test]

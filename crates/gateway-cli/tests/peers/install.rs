@@ -1,5 +1,6 @@
 //! The peers' servers and clients.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
@@ -29,6 +30,15 @@ pub(crate) fn install(peer: Peer) -> Result<PeerCommand, String> {
 pub(crate) fn install_client(library: Library) -> Result<PeerCommand, String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
     npm_program(&sources, library.program(), "report.mjs")
+}
+
+/// Whether a package of Debian's is installed, by its program.
+pub(crate) fn installed(program: &str, package: &str) -> Result<(), String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
+        return Ok(());
+    }
+    Err(format!("{program} is not installed (apt-get install {package})"))
 }
 
 fn npm_server(sources: &Path, server: &str) -> Result<PeerCommand, String> {

@@ -2,7 +2,7 @@
 //! `--dialect` npm's `graphql-ws` and `socket.io`. The test controls each, fault by fault, over its
 //! stdin (`peers/`).
 //!
-//! The presets `nats` and `mqtt` meet real brokers (`brokers.rs`).
+//! Presets that `gateway serve` does not play meet NATS, amqtt, Janus and RabbitMQ (`presets.rs`).
 //!
 //! The other way round, npm's clients are run against `gateway serve --dialect` (`clients.rs`).
 //!
@@ -10,13 +10,13 @@
 //! cannot be installed is skipped with a message. With GATEWAY_REQUIRE_PEERS=1 that fails.
 #![cfg(unix)] // kill -9, and the layout of a Python environment
 
-mod brokers;
 mod client;
 mod clients;
 mod fault;
 mod install;
 mod lines;
 mod play;
+mod presets;
 mod python;
 mod server;
 mod table;
@@ -66,20 +66,30 @@ fn connect_rides_out_the_faults_of_servers_that_others_wrote() {
 }
 
 #[test]
-fn presets_ride_out_the_faults_of_brokers_that_others_wrote() {
-    let programs = match brokers::install() {
-        Ok(programs) => programs,
-        Err(why) => {
-            tell(&format!("SKIPPED peers/brokers: {why}\n"));
-            assert!(!required(), "the brokers are missing, and they are required");
-            return;
-        }
-    };
-    for broker in brokers::BROKERS {
-        if let Err(why) = broker.play(&programs) {
-            panic!("{}: {why}", broker.name);
+fn presets_ride_out_the_faults_of_servers_that_others_wrote() {
+    let played = std::thread::scope(|scope| {
+        let threads = presets::SERVERS
+            .each_ref()
+            .map(|server| scope.spawn(|| server.install().map(|programs| server.play(&programs))));
+        threads.map(|thread| thread.join().expect("no panic"))
+    });
+    let mut failed = 0;
+    let mut skipped = 0;
+    for (server, played) in presets::SERVERS.iter().zip(played) {
+        match played {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => {
+                tell(&format!("FAILED preset {}: {why}\n", server.preset));
+                failed += 1;
+            }
+            Err(why) => {
+                tell(&format!("SKIPPED preset {}: {why}\n", server.preset));
+                skipped += 1;
+            }
         }
     }
+    assert_eq!(failed, 0, "{failed} presets failed (see above)");
+    assert!(skipped == 0 || !required(), "{skipped} servers are missing, and they are required");
 }
 
 #[test]

@@ -110,6 +110,24 @@ async fn a_client_is_ready_again_after_a_restart() {
 }
 
 #[tokio::test]
+async fn code_1000_is_the_end_only_where_the_preset_does_not_say_otherwise() {
+    each(async |row| {
+        let server = row.serve("--script close-1000 --faults 1").await;
+        let mut client = row.connect(&server);
+
+        row.is_ready(&mut client).await;
+
+        assert_eq!(client.event("disconnected").await["code"], 1000, "{}", row.dialect);
+        if matches!(row.dialect, "json" | "ping" | "op-ping") {
+            assert_eq!(client.event("gave_up").await["code"], 1000, "{}", row.dialect);
+        } else {
+            row.is_ready(&mut client).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_client_notices_a_server_that_goes_silent() {
     each(async |row| {
         let server = row.serve("--script go-silent --faults 1").await;

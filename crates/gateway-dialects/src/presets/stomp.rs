@@ -65,9 +65,7 @@ impl Dialect for Stomp {
             }
             "ERROR" => {
                 self.phase = Phase::Over;
-                let reason = frame.header("message").unwrap_or_default();
-                let reason: String = reason.chars().take(512).collect();
-                exchange.login_refused(Verdict::RefreshCredentials, reason);
+                exchange.login_refused(Verdict::RefreshCredentials, frame.reason());
             }
             _ => return Received::Deliver,
         }
@@ -148,6 +146,16 @@ struct Frame<'a>(&'a str);
 impl<'a> Frame<'a> {
     fn command(self) -> &'a str {
         self.0.lines().next().unwrap_or_default()
+    }
+
+    /// Why the server refuses: the header `message`, and the first line of the body, which often
+    /// says more.
+    fn reason(self) -> String {
+        let head = self.header("message").unwrap_or_default();
+        let mut lines = self.0.lines().skip_while(|line| !line.is_empty()).skip(1);
+        let detail = lines.next().unwrap_or_default().trim_end_matches('\0').trim();
+        let between = if head.is_empty() || detail.is_empty() { "" } else { ": " };
+        [head, between, detail].into_iter().flat_map(str::chars).take(512).collect()
     }
 
     /// The first header of this name counts.
