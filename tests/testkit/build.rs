@@ -18,11 +18,7 @@ fn main() {
         for (name, _) in names.filter_map(|line| line.split_once("()")) {
             writeln!(tests, "#[test] fn {name}() {{ $crate::judge(\"{name}\", $run); }}")
                 .expect(INFALLIBLE);
-            writeln!(
-                list,
-                "Scenario {{ name: \"{name}\", ..crate::scenarios::{topic}::{name}() }},"
-            )
-            .expect(INFALLIBLE);
+            writeln!(list, "(\"{name}\", crate::scenarios::{topic}::{name}),").expect(INFALLIBLE);
         }
         tests += "}\n";
     }
@@ -30,7 +26,8 @@ fn main() {
         "/// Makes one test of each scenario, run by a harness: a function from `&Scenario` to [`Run`](crate::Run).\n\
          ///\n/// ```\n/// gateway_testkit::suite!(run = gateway_testkit::alone::run);\n/// # fn main() {{}}\n/// ```\n\
          #[macro_export]\nmacro_rules! suite {{\n(run = $run:path) => {{\n{tests}}};\n}}\n\n\
-         /// Every scenario.\n#[must_use]\npub fn scenarios() -> Vec<Scenario> {{\nvec![\n{list}]\n}}\n"
+         /// Every scenario's name, and the function that makes it.\n\
+         const ALL: &[(&str, fn() -> Scenario)] = &[\n{list}];\n"
     );
     let folder = env::var("OUT_DIR").expect("cargo says where");
     fs::write(Path::new(&folder).join("suite.rs"), written).expect("cargo has made the folder");

@@ -19,8 +19,8 @@ const BLESS: &str = "GATEWAY_BLESS";
 /// If an invariant is broken, an expectation is not met, the trace differs from the golden one, or the wire
 /// or the application saw something else than with the core alone.
 pub fn judge(name: &str, run: impl FnOnce(&Scenario) -> Run) {
-    let scenario = scenarios().into_iter().find(|scenario| scenario.name == name);
-    let scenario = scenario.expect("the list has the name");
+    let scenario = ALL.iter().find(|(own, _)| *own == name).expect("the list has the name");
+    let scenario = named(scenario);
     let seen = run(&scenario);
     let alone = alone::run(&scenario);
     let mut faults = String::new();
@@ -55,6 +55,16 @@ pub fn judge(name: &str, run: impl FnOnce(&Scenario) -> Run) {
         scenario.about,
         seen.trace.join("\n")
     );
+}
+
+/// Every scenario.
+#[must_use]
+pub fn scenarios() -> Vec<Scenario> {
+    ALL.iter().map(named).collect()
+}
+
+fn named((name, make): &(&'static str, fn() -> Scenario)) -> Scenario {
+    Scenario { name, ..make() }
 }
 
 /// The golden trace of a scenario.
@@ -98,5 +108,5 @@ fn difference(expected: &str, seen: &str) -> String {
     shown
 }
 
-// The macro `suite!`, which makes one test of each scenario, and the function `scenarios`: see build.rs.
+// The macro `suite!`, which makes one test of each scenario, and the list `ALL`: see build.rs.
 include!(concat!(env!("OUT_DIR"), "/suite.rs"));
