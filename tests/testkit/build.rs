@@ -27,7 +27,7 @@ fn main() {
          ///\n/// ```\n/// gateway_testkit::suite!(run = gateway_testkit::alone::run);\n/// # fn main() {{}}\n/// ```\n\
          #[macro_export]\nmacro_rules! suite {{\n(run = $run:path) => {{\n{tests}}};\n}}\n\n\
          /// Every scenario's name, and the function that makes it.\n\
-         const ALL: &[(&str, fn() -> Scenario)] = &[\n{list}];\n"
+         const ALL: &[(&str, Make)] = &[\n{list}];\n"
     );
     let folder = env::var("OUT_DIR").expect("cargo says where");
     fs::write(Path::new(&folder).join("suite.rs"), written).expect("cargo has made the folder");

@@ -51,16 +51,18 @@
 //!
 //! Tests run six of them against servers that others wrote: `graphql-transport-ws` against
 //! graphql-ws, `socket.io` against socket.io, `nats` against nats-server, `mqtt` against amqtt,
-//! `janus` against Janus, and `stomp` against RabbitMQ. `home-assistant` was tried by hand against
-//! Home Assistant 2025.4. The others follow the public documents of their protocols, and have met
-//! scripted servers only.
+//! `janus` against Janus, and `stomp` against RabbitMQ. `home-assistant` was run once against Home
+//! Assistant 2025.4, and `phoenix` against Phoenix 1.7 on Bandit. The others follow the public
+//! documents of their protocols, and have met scripted servers only.
 //!
 //! [`Preset::suggestions`] has what else a client needs: subprotocols, the URL's path, and what the
 //! server's close codes mean. [`Preset::toml`] has those presets as text that are TOML themselves.
 //! Start your own from the nearest one.
 //!
-//! - A server of these protocols may close with 1000 when it restarts, as Home Assistant and Phoenix
-//!   do. So all presets but `json`, `ping` and `op-ping` suggest to come back after 1000.
+//! - Home Assistant and Bandit, a web server for Phoenix, close with 1000 when they restart. All
+//!   presets but `json`, `ping` and `op-ping` suggest a rule that reconnects after 1000. Where a
+//!   message may refuse the login, the rule is `refresh`: the client gives up if the server closes
+//!   with 1000 again before the connection was stable.
 //! - `stomp` and dialects whose beats nobody answers: a silent server is noticed because it does not
 //!   send its own beats. `stomp` asks for one every 10 s. A server may answer that it sends none; then
 //!   only `data_timeout` notices that it is silent.

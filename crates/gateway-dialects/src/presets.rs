@@ -41,8 +41,8 @@ struct Code {
     policy: &'static [(u16, u16, Verdict)],
 }
 
-/// Servers that restart close with 1000. `Retry` would also repeat a refused login, because the
-/// policy softens the refusal.
+/// A server may close with 1000 and come back. `Retry` would repeat a refused login forever, because
+/// a Close with 1000 would soften the refusal.
 const RESTART: (u16, u16, Verdict) = (1000, 1000, Verdict::RefreshCredentials);
 
 impl Code {

@@ -63,7 +63,9 @@ pub fn scenarios() -> Vec<Scenario> {
     ALL.iter().map(named).collect()
 }
 
-fn named((name, make): &(&'static str, fn() -> Scenario)) -> Scenario {
+type Make = fn() -> Scenario;
+
+fn named((name, make): &(&'static str, Make)) -> Scenario {
     Scenario { name, ..make() }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::lines::{Guarded, Lines, Log, object_with};
 
 /// Heartbeats go on for as long as a client lives, so that a wait among events has a bound of its own.
-const PATIENCE_MS: u64 = 20_000;
+const PATIENCE_MS: u64 = 60_000;
 
 pub(crate) struct Client {
     process: Guarded,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// The only bound on any wait: nothing here sleeps.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const KEPT: usize = 12;
 
 /// The last lines that said something to a person, for a failure's report.

@@ -20,8 +20,8 @@ pub(crate) struct PresetServer {
     pub(crate) preset: &'static str,
     /// Where the program comes from, if not from PyPI.
     debian: Option<&'static str>,
-    /// What must run beside it.
-    beside: Option<&'static [&'static str]>,
+    /// A program that it needs.
+    companion: Option<&'static [&'static str]>,
     command: &'static [&'static str],
     environment: &'static [(&'static str, &'static str)],
     files: &'static [(&'static str, &'static str)],
@@ -30,6 +30,8 @@ pub(crate) struct PresetServer {
     /// With this word it refuses the client.
     refuses: &'static str,
     flags: &'static [&'static str],
+    /// The close code of a server that is stopped, if it sends one.
+    stop_code: Option<u64>,
     /// A part of the reason of a refused login.
     reason: &'static str,
     asks: Asks,
@@ -48,13 +50,14 @@ impl PresetServer {
     const BASE: Self = Self {
         preset: "",
         debian: None,
-        beside: None,
+        companion: None,
         command: &[],
         environment: &[],
         files: &[],
         admits: "",
         refuses: "",
         flags: &[],
+        stop_code: None,
         reason: "",
         asks: Asks::Pings,
     };
@@ -71,6 +74,7 @@ pub(crate) const SERVERS: [PresetServer; 4] = [
         admits: "t",
         refuses: "u",
         flags: &["--secret", "token=t"],
+        stop_code: Some(1001),
         reason: "Authorization Violation",
         ..PresetServer::BASE
     },
@@ -114,7 +118,7 @@ pub(crate) const SERVERS: [PresetServer; 4] = [
     PresetServer {
         preset: "stomp",
         debian: Some("rabbitmq-server"),
-        beside: Some(&["epmd", "-address", "127.0.0.1", "-port", "PORT2"]),
+        companion: Some(&["epmd", "-address", "127.0.0.1", "-port", "PORT2"]),
         command: &["/usr/lib/rabbitmq/bin/rabbitmq-server"],
         environment: &[
             ("RUNNING_UNDER_SYSTEMD", "1"), // one process, and no shell around it
@@ -139,6 +143,7 @@ pub(crate) const SERVERS: [PresetServer; 4] = [
         admits: "open-sesame",
         refuses: "shut-sesame",
         flags: &["--input=json", "--secret=username=guest", "--secret=password=open-sesame"],
+        stop_code: None,
         // The words that the client sent are hidden: CONNECT, and the user's name.
         reason: "Bad (hidden): Access refused for user",
         asks: Asks::Messages(
@@ -185,8 +190,13 @@ impl PresetServer {
     /// A login, exchanges, a server that hangs, one that is killed, one that is stopped, and a refused
     /// login.
     pub(crate) fn play(&self, programs: &Path) -> Result<(), String> {
+        let log = Log::default();
+        self.steps(programs, &log).map_err(|why| format!("{why}{}", log.text()))
+    }
+
+    fn steps(&self, programs: &Path, log: &Log) -> Result<(), String> {
         let mut place = Place::new(self.preset, programs)?;
-        let mut running = self.start(&place, self.admits)?;
+        let mut running = self.start(&place, self.admits, log)?;
         let mut client = self.client(&place)?;
         see(&mut client, |event| event["event"] == "login" && event["outcome"] == "accepted")?;
         self.exchange(&mut client)?;
@@ -198,18 +208,20 @@ impl PresetServer {
             see(&mut client, |event| event["event"] == "ready")?;
         }
 
-        for end in [Signal::KILL, Signal::TERM] {
+        for (end, code) in [(Signal::KILL, None), (Signal::TERM, self.stop_code)] {
             signal(&running.server, end)?;
-            see(&mut client, |event| event["event"] == "disconnected")?;
+            see(&mut client, |event| {
+                event["event"] == "disconnected" && event["code"].as_u64() == code
+            })?;
             drop(running);
-            running = self.start(&place, self.admits)?;
+            running = self.start(&place, self.admits, log)?;
             see(&mut client, |event| event["event"] == "ready")?;
             self.exchange(&mut client)?;
         }
         drop((client, running));
 
         place = Place::new(self.preset, programs)?;
-        let _running = self.start(&place, self.refuses)?;
+        let _running = self.start(&place, self.refuses, log)?;
         let mut client = self.client(&place)?;
         see(&mut client, |event| {
             let reason = event["reason"].as_str().unwrap_or_default();
@@ -229,7 +241,7 @@ impl PresetServer {
         }
     }
 
-    fn start(&self, place: &Place, admitted: &str) -> Result<Running, String> {
+    fn start(&self, place: &Place, admitted: &str, log: &Log) -> Result<Running, String> {
         let write = |text: &str| place.fill(text).replace("ADMITTED", admitted);
         for (name, text) in self.files {
             fs::write(place.folder.join(name), write(text)).map_err(|error| error.to_string())?;
@@ -240,13 +252,12 @@ impl PresetServer {
             command.args(words);
             command.envs(self.environment.iter().map(|(name, value)| (name, write(value))));
             let (process, _, stdout, stderr) = Guarded::start(&mut command)?;
-            // A pipe that nobody reads would stop it.
-            drop(Lines::<()>::of(stdout, Log::default(), |_| None));
-            drop(Lines::<()>::of(stderr, Log::default(), |_| None));
+            drop(Lines::<()>::of(stdout, log.clone(), |_| None));
+            drop(Lines::<()>::of(stderr, log.clone(), |_| None));
             Ok::<_, String>(process)
         };
-        let beside = self.beside.map(run).transpose()?;
-        Ok(Running { server: run(self.command)?, _beside: beside })
+        let companion = self.companion.map(run).transpose()?;
+        Ok(Running { server: run(self.command)?, _companion: companion })
     }
 
     fn client(&self, place: &Place) -> Result<Client, String> {
@@ -259,7 +270,7 @@ impl PresetServer {
 /// Dropped in this order: the server first.
 struct Running {
     server: Guarded,
-    _beside: Option<Guarded>,
+    _companion: Option<Guarded>,
 }
 
 /// The folder and the ports of a server. They stay the same when it is started again.

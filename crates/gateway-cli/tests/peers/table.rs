@@ -42,7 +42,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         peer: Peer::Websockets,
         runs: &[
             Run { flags: &[JSON], faults: &[LOSSES, SHUTDOWN, SILENCES, LINK_HEARD] },
-            Run { flags: &[], faults: &[FATAL] },
+            Run { flags: &[], faults: &[FATAL, FINISHED] },
             Run { flags: &[THREE_ATTEMPTS], faults: &[SPENT] },
         ],
     },
@@ -50,7 +50,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         peer: Peer::Ws,
         runs: &[
             Run { flags: &[], faults: &[LOSSES, SHUTDOWN, SILENCES, LINK_HEARD, EMPTY_CLOSE] },
-            Run { flags: &[], faults: &[FATAL] },
+            Run { flags: &[], faults: &[FATAL, FINISHED] },
             Run { flags: &[THREE_ATTEMPTS], faults: &[SPENT] },
         ],
     },
@@ -59,7 +59,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
         runs: &[
             Run {
                 flags: &[GRAPHQL],
-                faults: &[GRAPHQL_RIDDEN_OUT, LOSSES, SHUTDOWN, SILENCES, LINK_HEARD],
+                faults: &[GRAPHQL_RIDDEN_OUT, NOT_FINISHED, LOSSES, SHUTDOWN, SILENCES, LINK_HEARD],
             },
             Run { flags: &[GRAPHQL], faults: &[FATAL, GRAPHQL_REFUSED] },
             Run { flags: &[GRAPHQL, &[("--policy", "4403=fatal")]], faults: &[GRAPHQL_FATAL] },
@@ -70,7 +70,13 @@ pub(crate) const PROGRAMS: &[Program] = &[
         runs: &[
             Run {
                 flags: &[SOCKET_IO, OWN_PINGS],
-                faults: &[SOCKET_IO_RIDDEN_OUT, LOSSES, SOCKET_IO_SHUTDOWN, EMPTY_CLOSE],
+                faults: &[
+                    SOCKET_IO_RIDDEN_OUT,
+                    NOT_FINISHED,
+                    LOSSES,
+                    SOCKET_IO_SHUTDOWN,
+                    EMPTY_CLOSE,
+                ],
             },
             Run { flags: &[SOCKET_IO], faults: &[STOPPED] },
             Run { flags: &[SOCKET_IO], faults: &[FATAL, SOCKET_IO_REFUSED] },
@@ -255,7 +261,6 @@ const EMPTY_CLOSE: &[Fault] =
 
 /// Ends the client, by the peer's word.
 const FATAL: &[Fault] = &[
-    fatal("close 1000", &[Steer("close 1000"), FatalClose(1000)]),
     fatal("close 1008", &[Steer("close 1008"), FatalClose(1008)]),
     fatal("close 1003", &[Steer("close 1003"), FatalClose(1003)]),
     fatal("HTTP 404 at the first open", &[Steer("reject 404"), Connect, FatalStatus(404)]),
@@ -276,6 +281,13 @@ const FATAL: &[Fault] = &[
         ],
     ),
 ];
+
+/// By default, code 1000 means that the server has finished.
+const FINISHED: &[Fault] = &[fatal("close 1000", &[Steer("close 1000"), FatalClose(1000)])];
+
+/// The preset says otherwise.
+const NOT_FINISHED: &[Fault] =
+    &[ridden_out("close 1000", &[STABLE, Steer("close 1000"), Closed(1000), BACKOFF])];
 
 /// Accepting is not stability: the attempts are counted on.
 const SPENT: &[Fault] = &[fatal(
