@@ -248,3 +248,16 @@ fn a_drivers_snapshot_has_whole_milliseconds_and_described_causes() {
         assert_eq!(serde_json::to_string(&standing).unwrap(), expected);
     }
 }
+
+#[test]
+fn a_budget_spans_a_millisecond_to_a_week() {
+    let week = Duration::from_secs(604_800);
+    for (span, is_right) in [
+        (Duration::from_millis(1), true),
+        (Duration::from_nanos(999_999), false),
+        (week, true),
+        (week + Duration::from_nanos(1), false),
+    ] {
+        assert_eq!(RetryBudget::new(10, span).schedule().is_ok(), is_right, "{span:?}");
+    }
+}
