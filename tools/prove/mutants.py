@@ -18,6 +18,7 @@ ENDLESS = {
     "replace * with / in aws_mean": "the cells go down, and never reach their end",
     "replace < with == in Sums::add": "a cell is cut at its own end again and again",
     "replace < with <= in Sums::add": "a cell is cut at its own end again and again",
+    "replace + with * in OpenSchedule::reserve": "the open that has no token is looked at again and again",
     "replace Input<'a>::advance with ()": "the same bytes are read again and again",
     "replace == with != in Run::is_over": "a run that is over is read on",
     "replace > with == in Reader::read_payload": "a payload's end is not seen, or an incomplete one is read again",

@@ -261,3 +261,16 @@ fn a_budget_spans_a_millisecond_to_a_week() {
         assert_eq!(RetryBudget::new(10, span).schedule().is_ok(), is_right, "{span:?}");
     }
 }
+
+#[test]
+fn a_schedule_forgets_the_opens_of_the_past() {
+    let millis = Instant::from_millis;
+    let mut schedule = RetryBudget::new(10, seconds(1)).burst(1).schedule().unwrap();
+    for open in [0, 100, 200] {
+        assert_eq!(schedule.reserve(millis(0), millis(0)), millis(open));
+    }
+    assert_eq!(schedule.reserve(millis(200), millis(200)), millis(300));
+    assert_eq!(schedule.len(), 2, "that of this instant is still to come, as that of 300 ms");
+    assert_eq!(schedule.reserve(millis(201), millis(201)), millis(400));
+    assert_eq!(schedule.len(), 2, "those of 300 and 400 ms");
+}
