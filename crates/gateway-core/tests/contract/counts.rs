@@ -90,3 +90,13 @@ fn what_the_buffer_held_before_is_neither_touched_nor_counted() {
     let counted = connection.statistics(Instant::ZERO).bytes_out - before;
     assert_eq!(counted, r#"{"type":"ping"}"#.len() as u64);
 }
+
+#[test]
+fn a_lost_connection_is_written_with_its_failure() {
+    let mut rig = Rig::ready(Config::default());
+    let socket = rig.socket();
+    rig.on(Event::SocketFailed(socket, Failure::Reset));
+    let written = serde_json::to_value(counted(&rig)).unwrap();
+    let lost = serde_json::json!({ "cause": "lost", "failure": "reset" });
+    assert_eq!(written["last_disconnect"], lost);
+}
