@@ -53,6 +53,7 @@ def prove(root, work, quick, shell, needs, failed):
             shell(["cargo", "mutants", "--config", str(settings), "--output", str(out), "--jobs", "2", "--timeout", "40",
                    "--no-shuffle", *shard], label=f"{name:5} ", statuses=(CAUGHT, MISSED, TIMED_OUT),
                   CARGO_INCREMENTAL="1",  # each mutant is a small change: three times as fast
+                  RUST_BACKTRACE="0", PROPTEST_MAX_SHRINK_ITERS="0",  # nobody reads why a mutant's test fails
                   PROPTEST_CASES=os.environ.get("PROPTEST_CASES", "24"))
             uncaught += known.learn(judge(out / "mutants.out", failed))
     for mutant in uncaught:
