@@ -19,8 +19,8 @@ const BLESS: &str = "GATEWAY_BLESS";
 /// If an invariant is broken, an expectation is not met, the trace differs from the golden one, or the wire
 /// or the application saw something else than with the core alone.
 pub fn judge(name: &str, run: impl FnOnce(&Scenario) -> Run) {
-    let scenario = ALL.iter().find(|(own, _)| *own == name).expect("the list has the name");
-    let scenario = named(scenario);
+    let entry = ALL.iter().find(|(own, _)| *own == name).expect("the list has the name");
+    let scenario = named(entry);
     let seen = run(&scenario);
     let alone = alone::run(&scenario);
     let mut faults = String::new();
@@ -63,6 +63,7 @@ pub fn scenarios() -> Vec<Scenario> {
     ALL.iter().map(named).collect()
 }
 
+/// Makes a scenario. Its name is that of the function.
 type Make = fn() -> Scenario;
 
 fn named((name, make): &(&'static str, Make)) -> Scenario {

@@ -186,6 +186,7 @@ fn the_reason_is_that_of_the_first_refusal_or_leave_before_our_close() {
         let json = format!("[{}]", calls.join(","));
         let spoken: Spoken = serde_json::from_str(&json).unwrap();
         assert_eq!(spoken.reason().map(|part| part.start), reason, "{json}");
+        assert_eq!((&spoken).into_iter().count(), calls.len(), "{json}");
     }
 }
 
