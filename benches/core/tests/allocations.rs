@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use allocation_counter::measure;
 use gateway_core::{
-    Action, Config, Connection, Event, Frame, HeartbeatKind, Instant, Message, Outgoing, SocketId,
-    UnixMillis,
+    Action, Config, Connection, Dialect, Event, Exchange, Frame, HeartbeatKind, Instant, Interest,
+    Message, Notice, Outgoing, Received, SocketId, UnixMillis,
 };
 use std::sync::Arc;
 
@@ -106,6 +106,49 @@ fn a_million_events_of_a_ready_connection_allocate_nothing() {
         assert!(pings > 10_000 && delivered > 300_000, "{done:?} of {kind:?} is no steady state");
         assert!(connection.is_ready() && connection.socket() == Some(id));
     }
+}
+
+/// Sends a ping of 100 bytes, and takes each text as its pong.
+struct Beating;
+
+impl Dialect for Beating {
+    fn interest(&self) -> Interest {
+        Interest::ALL
+    }
+
+    fn received(&mut self, _: Message<'_>, exchange: &mut Exchange<'_>) -> Received {
+        exchange.pong(None);
+        Received::Consume
+    }
+
+    fn heartbeat(&mut self, exchange: &mut Exchange<'_>) {
+        let number = exchange.next_number();
+        exchange.send_text(format_args!("{number:>100}"));
+    }
+}
+
+#[test]
+fn the_heartbeat_of_a_dialect_allocates_nothing_after_its_first_ping() {
+    // Without a data timeout: pongs are no data.
+    let config = Config::builder().heartbeat(HeartbeatKind::Dialect).build().unwrap();
+    let mut connection = Connection::from_seed_with(Arc::new(config), 7, Beating);
+    let _ = connection.handle(Instant::ZERO, Event::ConnectRequested);
+    let Some(id) = connection.socket() else { panic!("a connect request opens a socket") };
+    let _ = connection.handle(Instant::ZERO, Event::SocketOpened(id));
+    let mut beat = || {
+        let Some(now) = connection.next_deadline() else { panic!("a ping is due") };
+        let _ = connection.handle(now, Event::Tick);
+        let heard = connection.handle(now, Event::FrameReceived(id, Frame::Text("pong")));
+        let is_pong = |action| matches!(action, Action::Notify(Notice::PongReceived { .. }));
+        u32::from(heard.into_iter().any(is_pong))
+    };
+    let first: u32 = (0..10).map(|_| beat()).sum();
+    let mut pongs = 0;
+
+    let counted = measure(|| pongs = (0..10_000).map(|_| beat()).sum());
+
+    assert_eq!(counted.count_total, 0);
+    assert!(first > 0 && pongs >= 5_000, "{first} and {pongs} pongs are no steady state");
 }
 
 #[test]

@@ -191,22 +191,36 @@ fn the_reason_is_that_of_the_first_refusal_or_leave_before_our_close() {
 }
 
 #[test]
-fn the_reason_of_a_refusal_is_the_dialects_text() {
+fn the_reason_of_a_refusal_or_of_leaving_is_the_dialects_text_if_it_has_one() {
     let says = Says {
-        received: |_, exchange| {
+        received: |message, exchange| {
             exchange.send_text("one");
-            exchange.login_refused(Verdict::Retry, "not today");
+            match message {
+                Message::Text("no") => exchange.login_refused(Verdict::Retry, "not today"),
+                Message::Text("bye") => {
+                    exchange.leave(CloseCode::NORMAL, Verdict::Retry, "not today");
+                }
+                Message::Binary(b"no") => exchange.login_refused(Verdict::Retry, ""),
+                _ => exchange.leave(CloseCode::NORMAL, Verdict::Retry, ""),
+            }
             Received::Consume
         },
         ..SILENT
     };
-    let mut talk = Talk::ready(beating(), says);
-    let (id, connection) = (talk.0.socket(), &mut talk.0.connection);
+    for (frame, expected) in [
+        (Frame::Text("no"), Some(b"not today".as_slice())),
+        (Frame::Text("bye"), Some(b"not today")),
+        (Frame::Binary(b"no"), None),
+        (Frame::Binary(b"bye"), None),
+    ] {
+        let mut talk = Talk::ready(beating(), says.clone());
+        let (id, connection) = (talk.0.socket(), &mut talk.0.connection);
 
-    let actions = connection.handle(Instant::ZERO, Event::FrameReceived(id, Frame::Text("no")));
+        let actions = connection.handle(Instant::ZERO, Event::FrameReceived(id, frame));
 
-    let reason = connection.spoken(&actions).reason().expect("a reason");
-    assert_eq!(connection.part(reason), b"not today");
+        let reason = connection.spoken(&actions).reason();
+        assert_eq!(reason.map(|part| connection.part(part)), expected, "{frame:?}");
+    }
 }
 
 #[test]
