@@ -50,7 +50,7 @@ def prove(root, work, quick, shell, needs, failed):
             shard = ["--shard", "0/40"] if quick else []
             settings = out / config.name
             settings.write_text(of_files(group, config.read_text()))
-            shell(["cargo", "mutants", "--config", str(settings), "--output", str(out), "--jobs", "2", "--timeout", "40",
+            shell(["cargo", "mutants", "--config", str(settings), "--output", str(out), "--jobs", "2", "--timeout", "60",
                    "--no-shuffle", *shard], label=f"{name:5} ", statuses=(CAUGHT, MISSED, TIMED_OUT),
                   CARGO_INCREMENTAL="1",  # each mutant is a small change: three times as fast
                   RUST_BACKTRACE="0", PROPTEST_MAX_SHRINK_ITERS="0",  # nobody reads why a mutant's test fails

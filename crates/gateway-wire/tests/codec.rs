@@ -2,7 +2,7 @@
 
 use gateway_core::CloseCode;
 use gateway_wire::Message;
-use gateway_wire::codec::{Codec, Incoming, Input, Role};
+use gateway_wire::codec::{Breach, Codec, Incoming, Input, Role};
 
 fn of(role: Role) -> Codec {
     Codec::new(role, 1_000)
@@ -38,6 +38,26 @@ fn a_frame_of_each_kind_is_read_as_it_was_written_and_none_is_written_after_a_cl
             let closed = bytes.len();
             write(&mut codec, &mut bytes);
             assert_eq!(bytes.len(), closed, "{expected:?} after a Close");
+        }
+    }
+}
+
+/// The first wrong byte ends the connection (section 8.1), not the end of the message or the next
+/// byte, wherever a read ends.
+#[test]
+fn a_text_is_refused_at_its_first_wrong_byte() {
+    let euro = "\u{20ac}".as_bytes();
+    let cuts = (0..euro.len()).map(|cut| &euro[..cut]);
+    for begun in cuts {
+        for wrong in [b"\xff".as_slice(), b"\xffA", b"\xffABCDEFGH", b"\xe2A", b"\xe2ABCDEFGH"] {
+            let mut codec = of(Role::Client);
+            // It is not complete: of 125 bytes, only these come.
+            let first = [&[0x81, 125], begun].concat();
+
+            assert_eq!(codec.decode(&mut Input::new(&first)), Ok(None), "{begun:?}");
+            let read = codec.decode(&mut Input::new(wrong));
+
+            assert_eq!(read, Err(Breach::Text), "{wrong:?} after {begun:?}");
         }
     }
 }
