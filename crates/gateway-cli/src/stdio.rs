@@ -6,9 +6,9 @@
 use std::io::{self, LineWriter, Read, Write};
 
 #[cfg(not(unix))]
-pub(crate) use self::other::{is_reader_gone, stderr, stdin, stdout};
+pub(crate) use self::other::{is_reader_gone, stderr, stdin, stdout, wait_for_input};
 #[cfg(unix)]
-pub(crate) use self::unix::{is_reader_gone, stderr, stdin, stdout};
+pub(crate) use self::unix::{is_reader_gone, stderr, stdin, stdout, wait_for_input};
 
 /// A stream that waits in place of returning `WouldBlock`.
 #[derive(Debug)]
@@ -20,6 +20,19 @@ pub(crate) struct Patient<S>(S);
 /// If the process has no more descriptors.
 pub(crate) fn lines() -> io::Result<LineWriter<impl Write + std::fmt::Debug>> {
     stdout().map(LineWriter::new)
+}
+
+/// stdin until the reader of stdout is gone. What is there to read is read first.
+#[derive(Debug)]
+pub(crate) struct WhileRead<S>(pub(crate) S);
+
+impl<S: Read> Read for WhileRead<S> {
+    /// # Errors
+    /// `BrokenPipe` if there is nothing to read and the reader of stdout is gone.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        wait_for_input()?;
+        self.0.read(into)
+    }
 }
 
 /// A stream that can be waited for.
@@ -64,7 +77,10 @@ impl<S: Write + Wait> Write for Patient<S> {
 mod unix {
     use std::{fs::File, io, os::fd::AsFd};
 
-    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::{
+        event::{PollFd, PollFlags, poll},
+        fs::{OFlags, fcntl_getfl},
+    };
 
     use super::{Patient, Wait};
 
@@ -90,15 +106,44 @@ mod unix {
     pub(crate) fn is_reader_gone() -> bool {
         let stdout = io::stdout();
         let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+        until_any(&mut polled).is_ok() && reports_no_reader(&polled[0])
+    }
+
+    /// Waits until stdin has something to read, or has ended or failed.
+    ///
+    /// # Errors
+    /// `BrokenPipe` if the reader of stdout is gone first.
+    pub(crate) fn wait_for_input() -> io::Result<()> {
+        let (stdin, stdout) = (io::stdin(), io::stdout());
+        // A poll for input waits forever if stdin is only for writing. A read fails at once.
+        let is_readable = |flags| flags & OFlags::ACCMODE != OFlags::WRONLY;
+        if !fcntl_getfl(&stdin).is_ok_and(is_readable) {
+            return Ok(());
+        }
+        let mut polled =
+            [PollFd::new(&stdin, PollFlags::IN), PollFd::new(&stdout, PollFlags::empty())];
+        let is_polled = until_any(&mut polled).is_ok();
+        let [input, output] = &polled;
+        if is_polled && input.revents().is_empty() && reports_no_reader(output) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        // Otherwise the read itself waits, if it has to.
+        Ok(())
+    }
+
+    fn until_any(polled: &mut [PollFd<'_>]) -> io::Result<()> {
         loop {
-            match poll(&mut polled, None) {
-                Ok(_) => break,
+            match poll(polled, None) {
+                Ok(_) => return Ok(()),
                 Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return false,
+                Err(error) => return Err(error.into()),
             }
         }
-        // A terminal that hung up reports both.
-        polled[0].revents() & (PollFlags::ERR | PollFlags::HUP) == PollFlags::ERR
+    }
+
+    /// Whether the reader of a pipe is gone. A terminal that hung up reports both.
+    fn reports_no_reader(polled: &PollFd<'_>) -> bool {
+        polled.revents() & (PollFlags::ERR | PollFlags::HUP) == PollFlags::ERR
     }
 
     impl Wait for File {
@@ -141,6 +186,10 @@ mod other {
     /// Other systems report a reader that is gone only to a write.
     pub(crate) const fn is_reader_gone() -> bool {
         false
+    }
+
+    pub(crate) const fn wait_for_input() -> io::Result<()> {
+        Ok(())
     }
 
     macro_rules! never_waits {

@@ -168,6 +168,10 @@ fn read_batch<R: Read>(reader: &mut BufReader<R>, form: InputForm) -> Batch {
             Ok(Some(line)) if form.once => return Batch { lines: vec![line], end: Some(Ok(())) },
             Ok(Some(line)) => lines.push(line),
             Ok(None) => return Batch { lines, end: Some(Ok(())) },
+            // The reader of stdout is gone. A line without its end is not sent.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Batch { lines, end: Some(Ok(())) };
+            }
             Err(error) => return Batch { lines, end: Some(Err(error)) },
         }
         if !reader.buffer().contains(&form.separator()) {

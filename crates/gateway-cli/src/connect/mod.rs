@@ -90,7 +90,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         let output = OutputForm { form: args.output, binary: args.binary, is_terminal };
         let status = Session {
             signals: Signals::listen(longest_end(close_timeout))?,
-            input: Input::start(stdio::stdin()?, input)?,
+            input: Input::start(stdio::WhileRead(stdio::stdin()?), input)?,
             output: Output::start(output, marks, stdio::stdout()?)?.watching_reader()?,
             events,
             after_input,

@@ -129,8 +129,7 @@ impl Session {
                 () = clock::until(now.lingers_until), if now.ending == Ending::No => {
                     now.close(Ending::InputOver, &handle);
                 }
-                // While the client is connected, a write finds out, and lines are still sent.
-                passed = self.output.pass_on(now.is_retrying), if !now.is_output_gone => {
+                passed = self.output.pass_on(now.needs_reader()), if !now.is_output_gone => {
                     if passed == Err(Gone) {
                         now.is_output_gone = true;
                         tracing::warn!("cannot write to stdout: its reader is gone (broken pipe) or it failed; closing");
@@ -308,6 +307,12 @@ impl Progress {
             Some(messages) => self.received >= messages,
             None => linger.is_none(),
         }
+    }
+
+    /// Whether nothing is left to do without a reader of stdout: every line has its outcome, or lines
+    /// wait for a socket, perhaps forever.
+    fn needs_reader(&self) -> bool {
+        self.is_retrying || self.sendings.is_over()
     }
 
     /// Hands the next message to the client, if it accepts one.

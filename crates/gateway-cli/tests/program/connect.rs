@@ -161,10 +161,10 @@ async fn a_reader_that_is_gone_is_told_of_on_stderr_and_ends_it_with_0() -> io::
     let mut command = gateway(&["connect", &server.url, "--log-level", "warn"]);
     let mut client =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    drop(client.stdout.take());
-
     let mut stdin = client.stdin.take().expect("it is piped");
     stdin.write_all(b"to nobody\n").await?;
+
+    drop(client.stdout.take());
 
     let output = soon(client.wait_with_output()).await?;
     assert_eq!(output.status.code(), Some(0));

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::common::{Client, SHORT, Server, rest, soon};
-use gateway_tests::{Frame, Peer};
+use gateway_tests::{Frame, Listener, Peer};
 use tokio::net::TcpStream;
 
 const TEXT: u8 = 0x81;
@@ -118,4 +118,45 @@ async fn with_1_one_message_is_written_of_several() {
     let stdout = client.stdout.take().expect("it is open").into_inner();
     assert_eq!(rest(stdout).await, "{\"text\":\"one\"}\n");
     assert_eq!(client.end().await.0.code(), Some(0));
+}
+
+/// Only a write tells other systems that the reader is gone.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_reader_that_is_gone_ends_it_while_the_peer_says_nothing() {
+    for is_ended in [false, true] {
+        let (mut client, mut peer) = Client::with_peer(&["--heartbeat", "off"]).await;
+        client.event("ready").await;
+        if is_ended {
+            client.stdin = None;
+        }
+
+        client.stdout = None;
+
+        closed(&mut peer).await;
+        assert_eq!(client.end().await.0.code(), Some(0), "stdin has ended: {is_ended}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn lines_that_are_there_are_sent_without_a_reader_but_not_half_a_line() {
+    for flags in [["--heartbeat", "off"].as_slice(), &["--heartbeat", "off", "--outbox", "9"]] {
+        let listener = Listener::bind().await;
+        let mut client = Client::start(&listener.url(), flags);
+        client.send("one\ntwo\nhalf").await;
+        client.stdout = None;
+
+        let mut peer = listener.peer().await;
+
+        assert_eq!(next(&mut peer, TEXT).await.payload, b"one");
+        let rest = [peer.frame().await, peer.frame().await];
+        assert_eq!(rest.each_ref().map(|frame| frame.first), [TEXT, CLOSE], "{rest:?}");
+        let [_, close] = rest;
+        peer.send(close).await;
+        let (status, events) = client.end().await;
+        assert_eq!(status.code(), Some(0), "{events:?}");
+        let sends = events.iter().filter(|event| event["outcome"] == "sent");
+        assert_eq!(sends.count(), 2, "{events:?}");
+    }
 }
