@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use crate::settings::{Flags, Settings, Url};
+use crate::settings::{Flags, Purpose, Settings};
 
 /// The command line of `gateway check`.
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub(crate) struct CheckArgs {
 
 /// Runs the command. Returns 0 if the file is valid, else 2.
 pub(crate) fn run(args: &CheckArgs) -> ExitCode {
-    let settings = match Settings::load(Some(&args.file), Flags::default(), Url::Optional) {
+    let settings = match Settings::load(Some(&args.file), Flags::default(), Purpose::Inspect) {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
     };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use gateway_dialects::{Preset, preset, presets};
+use gateway_dialects::{Preset, Suggestions, preset, presets};
 
 /// The command line of `gateway dialects`.
 #[derive(Debug, Args)]
@@ -40,14 +40,34 @@ fn list() -> String {
 }
 
 fn page(preset: &Preset) -> String {
-    match preset.toml() {
-        Some(toml) => toml.to_owned(),
-        None => format!(
-            "# {}: {}\n# It does: {}.\n# It is written in Rust, because it needs more than the format of a \
-             dialect's file has.\n",
-            preset.name(),
-            preset.summary(),
-            preset.covers(),
-        ),
+    preset.toml().map_or_else(|| facts(preset), str::to_owned)
+}
+
+/// What a preset in Rust does, as comments: it is no file to start from.
+fn facts(preset: &Preset) -> String {
+    let Suggestions { subprotocols, path, policy, .. } = preset.suggestions();
+    let rules: Vec<_> = policy
+        .iter()
+        .map(|rule| format!("{} = {}", rule.codes(), rule.verdict().written()))
+        .collect();
+    let path = Vec::from_iter(path);
+    let mut text = format!(
+        "# {}: {}\n# It does: {}.\n# It is written in Rust, because it needs more than the format of a \
+         dialect's file has.\n",
+        preset.name(),
+        preset.summary(),
+        preset.covers(),
+    );
+    for (what, values) in [
+        ("Its secrets", preset.secret_names()),
+        ("It offers the subprotocols", subprotocols),
+        ("It adds to a URL without a path", path),
+        ("Its rules for close codes", rules),
+    ] {
+        if !values.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "# {what}: {}.", values.join(", "));
+        }
     }
+    text
 }

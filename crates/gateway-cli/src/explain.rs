@@ -3,9 +3,9 @@
 use std::{fmt, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use gateway_tokio::core::{Config, Explanation, Policy, Rule, Sent, Verdict, format_duration};
+use gateway_tokio::core::{Explanation, Policy, Rule, Sent, Verdict, format_duration};
 
-use crate::settings::{Flags, Settings, Url};
+use crate::settings::{Flags, Purpose, Settings};
 
 /// The command line of `gateway explain`.
 #[derive(Debug, Args)]
@@ -18,6 +18,10 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Uses the rules of this dialect: a preset (see `gateway dialects`) or a TOML file
+    #[arg(long, value_name = "NAME|FILE")]
+    dialect: Option<String>,
+
     /// Adds a rule: retry, refresh, fatal, or a least delay such as 1013=30s (repeats).
     #[arg(long, value_name = "CODE[-CODE]=VERDICT")]
     policy: Vec<String>,
@@ -25,12 +29,13 @@ pub(crate) struct ExplainArgs {
 
 /// Runs the command. Returns 0, or 2 if the configuration is not valid.
 pub(crate) fn run(args: ExplainArgs) -> ExitCode {
-    let flags = Flags::policy(args.policy);
-    let config = match Settings::load(args.config.as_deref(), flags, Url::Optional) {
-        Ok(settings) => settings.config,
+    let dialect = Vec::from_iter(args.dialect);
+    let flags = Flags::only([("policy", args.policy), ("dialect", dialect)]);
+    let settings = match Settings::load(args.config.as_deref(), flags, Purpose::Inspect) {
+        Ok(settings) => settings,
         Err(errors) => return errors.report(),
     };
-    let text = Answer { code: args.code, config: &config }.to_string();
+    let text = Answer { code: args.code, settings: &settings }.to_string();
     crate::log::print(&text)
 }
 
@@ -46,12 +51,12 @@ const SWITCHING_PROTOCOLS: u16 = 101;
 
 struct Answer<'a> {
     code: u16,
-    config: &'a Config,
+    settings: &'a Settings,
 }
 
 impl fmt::Display for Answer<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (code, policy) = (self.code, self.config.policy());
+        let (code, policy) = (self.code, self.settings.config.policy());
         let Some(Explanation { rule, by_user, sent, .. }) = policy.explain(code) else {
             return writeln!(formatter, "{code}: neither a close code nor an HTTP status");
         };
@@ -67,7 +72,11 @@ impl fmt::Display for Answer<'_> {
         writeln!(formatter, "{kind} {code}: {}\n", default.meaning())?;
         writeln!(formatter, "  received   {}", self.consequence(rule.verdict()))?;
         if by_user {
-            writeln!(formatter, "  rule       {}, {}", Codes(rule), rule.meaning())?;
+            let source = match self.settings.is_of_dialect(&rule) {
+                true => "from the dialect",
+                false => rule.meaning(),
+            };
+            writeln!(formatter, "  rule       {}, {source}", Codes(rule))?;
             writeln!(formatter, "  default    {}", self.consequence(default.verdict()))?;
         } else {
             writeln!(formatter, "  rule       {}, a default", Codes(rule))?;
@@ -80,14 +89,15 @@ impl fmt::Display for Answer<'_> {
 impl Answer<'_> {
     /// What the client does, with the numbers of this configuration.
     fn consequence(&self, verdict: Verdict) -> String {
-        let backoff = self.config.backoff();
+        let config = &self.settings.config;
+        let backoff = config.backoff();
         let (low, high) = backoff.bounds(0);
         let first = format!("{} to {}", format_duration(low), format_duration(high));
         let most = format_duration(backoff.bounds(u32::MAX).1);
-        if verdict != Verdict::Fatal && self.config.max_attempts() == Some(0) {
+        if verdict != Verdict::Fatal && config.max_attempts() == Some(0) {
             return format!("{verdict}, but max_attempts is 0: the connection is CLOSED");
         }
-        let bound = match self.config.max_attempts() {
+        let bound = match config.max_attempts() {
             Some(most) => format!(", at most {most} times"),
             None => String::new(),
         };

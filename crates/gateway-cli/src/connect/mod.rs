@@ -35,7 +35,7 @@ use crate::{
     clock::Stopwatch,
     metrics::{self, CannotServe},
     record::{self, CannotRecord},
-    settings::{Settings, Url},
+    settings::{Purpose, Settings},
     signals::Signals,
     stdio,
 };
@@ -64,7 +64,7 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         return ExitCode::from(2);
     }
     let after_input = args.after_input();
-    let settings = match Settings::load(args.config.as_deref(), args.settings, Url::Needed) {
+    let settings = match Settings::load(args.config.as_deref(), args.settings, Purpose::Connect) {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
     };

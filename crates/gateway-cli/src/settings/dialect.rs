@@ -84,12 +84,42 @@ impl Chosen {
         }
     }
 
-    /// Adds what the server means by its close codes, where the user has no rule.
-    pub(crate) fn suggest_policy(&self, tree: &mut Tree) {
-        for rule in self.suggestions().policy {
-            let is_covered = tree.entries("policy").any(|codes| covers(codes, &rule));
-            if !is_covered {
-                tree.suggest("policy", &rule.codes(), rule.verdict().written());
+    /// Adds what the server means by its close codes, where the user has no rule. Returns the rules
+    /// that were added.
+    pub(super) fn suggest_policy(&self, tree: &mut Tree) -> Vec<Rule> {
+        let mut rules = self.suggestions().policy;
+        rules.retain(|rule| !tree.entries("policy").any(|codes| covers(codes, rule)));
+        for rule in &rules {
+            tree.suggest("policy", &rule.codes(), rule.verdict().written());
+        }
+        rules
+    }
+
+    /// Reports the secrets that the dialect does not use.
+    pub(super) fn check_secrets(&self, given: &[(String, Source)], tree: &mut Tree) {
+        for (name, _) in given {
+            let known = match self {
+                Self::Preset(preset) => preset.check_secret(name),
+                Self::Definition(definition) => definition.check_secret(name),
+            };
+            if let Err(unknown) = known {
+                tree.error(format!("secrets.{name}"), "", unknown.to_string());
+            }
+        }
+    }
+
+    /// Reports the secrets that the dialect cannot do without and that are not given.
+    pub(super) fn check_secrets_are_given(&self, given: &[(String, Source)], tree: &mut Tree) {
+        let needed: Vec<String> = match self {
+            Self::Preset(preset) => preset.secrets(),
+            Self::Definition(definition) => definition.secrets().map(str::to_owned).collect(),
+        };
+        for name in needed {
+            if !given.iter().any(|(known, _)| *known == name) {
+                let limit = format!(
+                    "must be given, as --secret {name}=TEXT or {name}=@FILE: the dialect needs it"
+                );
+                tree.error(format!("secrets.{name}"), "", limit);
             }
         }
     }
@@ -210,31 +240,6 @@ pub(crate) fn on_ready(tree: &mut Tree) -> Vec<String> {
         }
     }
     texts
-}
-
-/// Reports the secrets that are missing, and those that the dialect does not use.
-pub(crate) fn check_secrets(chosen: &Chosen, given: &[(String, Source)], tree: &mut Tree) {
-    let needed: Vec<String> = match chosen {
-        Chosen::Preset(preset) => preset.secrets(),
-        Chosen::Definition(definition) => definition.secrets().map(str::to_owned).collect(),
-    };
-    for name in needed {
-        if !given.iter().any(|(known, _)| *known == name) {
-            let limit = format!(
-                "must be given, as --secret {name}=TEXT or {name}=@FILE: the dialect needs it"
-            );
-            tree.error(format!("secrets.{name}"), "", limit);
-        }
-    }
-    for (name, _) in given {
-        let known = match chosen {
-            Chosen::Preset(preset) => preset.check_secret(name),
-            Chosen::Definition(definition) => definition.check_secret(name),
-        };
-        if let Err(unknown) = known {
-            tree.error(format!("secrets.{name}"), "", unknown.to_string());
-        }
-    }
 }
 
 /// A URL of a bare host gets the dialect's path and query.

@@ -16,17 +16,13 @@ use super::{
 pub(crate) struct Flags(Vec<Layer>);
 
 impl Flags {
-    /// Only `--policy` values.
-    pub(crate) fn policy(values: Vec<String>) -> Self {
-        let rows = SETTINGS.iter().filter(|setting| setting.path == "policy");
-        Self(
-            rows.map(|setting| Layer {
-                setting,
-                origin: Origin::Flag(setting),
-                values: values.clone(),
-            })
-            .collect(),
-        )
+    /// Flags of a command that has only a few of them, by the paths of their settings.
+    pub(crate) fn only(flags: impl IntoIterator<Item = (&'static str, Vec<String>)>) -> Self {
+        let layer = |(path, values): (&str, Vec<String>)| {
+            let setting = SETTINGS.iter().find(|setting| setting.path == path)?;
+            (!values.is_empty()).then_some(Layer { setting, origin: Origin::Flag(setting), values })
+        };
+        Self(flags.into_iter().filter_map(layer).collect())
     }
 
     pub(crate) fn into_layers(self) -> Vec<Layer> {

@@ -22,7 +22,7 @@ use std::{ffi::OsString, net::SocketAddr, path::Path, sync::Arc};
 
 use gateway_tokio::{
     Client,
-    core::{Config, ConfigBuilder, ConfigError, ConfigErrors},
+    core::{Config, ConfigBuilder, ConfigError, ConfigErrors, Rule},
 };
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -49,11 +49,12 @@ pub(crate) struct Settings {
     peers: Peers,
 }
 
-/// Whether there must be a URL.
+/// What settings are read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Url {
-    Needed,
-    Optional,
+pub(crate) enum Purpose {
+    /// They must have a URL, and the secrets that the dialect cannot do without.
+    Connect,
+    Inspect,
 }
 
 impl Settings {
@@ -64,10 +65,10 @@ impl Settings {
     pub(crate) fn load(
         file: Option<&Path>,
         flags: Flags,
-        url: Url,
+        purpose: Purpose,
     ) -> Result<Self, SettingsErrors> {
         let tree = file.map_or_else(Tree::default, Tree::of_file);
-        Self::of(tree, flags.into_layers(), url, &|name| std::env::var_os(name))
+        Self::of(tree, flags.into_layers(), purpose, &|name| std::env::var_os(name))
     }
 
     /// Builds the client again: recorded by `recorder`, and with metrics, if they are set, for the
@@ -98,6 +99,11 @@ impl Settings {
         self.own.sending.has_outbox()
     }
 
+    /// Whether the dialect added this rule, and not the user.
+    pub(crate) fn is_of_dialect(&self, rule: &Rule) -> bool {
+        self.own.policy_of_dialect.contains(rule)
+    }
+
     /// The URL without its secret parts.
     pub(crate) fn shown_url(&self) -> String {
         own::redacted(self.own.url.as_deref().unwrap_or_default())
@@ -113,7 +119,7 @@ impl Settings {
     fn of(
         mut tree: Tree,
         layers: Vec<Layer>,
-        url: Url,
+        purpose: Purpose,
         variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Self, SettingsErrors> {
         let is_login = |layer: &Layer| layer.setting.path == "login.send";
@@ -127,8 +133,9 @@ impl Settings {
         proxy::lay_environment(&mut tree, variable);
         let summary = Summary::of(&tree);
         let own = Own::take_from(&mut tree);
-        if url == Url::Needed && own.url.is_none() {
-            tree.error("url", "", "must be given: as <URL>, in GATEWAY_URL, or as url in the file");
+        match purpose {
+            Purpose::Connect => own.check_complete(&mut tree),
+            Purpose::Inspect => {}
         }
         let (rest, mut errors) = tree.parts();
         let config = judge(rest).map(Arc::new);

@@ -10,7 +10,7 @@ use std::{
 use gateway_dialects::Suggestions;
 use gateway_tokio::{
     Client, ProviderError, Proxy, Request, Tls,
-    core::{Config, ConfigError, parse_duration},
+    core::{Config, ConfigError, Rule, parse_duration},
 };
 use serde_json::{Map, Value};
 
@@ -73,6 +73,8 @@ pub(crate) struct Own {
     pub(crate) send_stall: Option<Duration>,
     pub(crate) sending: Sending,
     pub(crate) dialect: Option<Chosen>,
+    /// The rules for close codes that the dialect added.
+    pub(crate) policy_of_dialect: Vec<Rule>,
     pub(crate) on_ready: Vec<String>,
     pub(crate) secrets: Vec<(String, Source)>,
     /// The file from which the login is read again for each attempt.
@@ -102,10 +104,11 @@ impl Own {
         }
         let dialect = Chosen::take_from(tree);
         let secrets = dialect::secrets(tree);
+        let mut policy_of_dialect = Vec::new();
         if let Some(chosen) = &dialect {
-            dialect::check_secrets(chosen, &secrets, tree);
+            chosen.check_secrets(&secrets, tree);
             dialect::check_login(chosen, tree);
-            chosen.suggest_policy(tree);
+            policy_of_dialect = chosen.suggest_policy(tree);
         } else {
             for (name, _) in &secrets {
                 let limit = "is for a dialect: set --dialect as well";
@@ -115,6 +118,7 @@ impl Own {
         let mut own = Self {
             on_ready: dialect::on_ready(tree),
             dialect,
+            policy_of_dialect,
             secrets,
             name: name(tree),
             url: url(tree),
@@ -150,6 +154,16 @@ impl Own {
             }
         }
         own
+    }
+
+    /// Reports what a connection cannot do without.
+    pub(super) fn check_complete(&self, tree: &mut Tree) {
+        if self.url.is_none() {
+            tree.error("url", "", "must be given: as <URL>, in GATEWAY_URL, or as url in the file");
+        }
+        if let Some(dialect) = &self.dialect {
+            dialect.check_secrets_are_given(&self.secrets, tree);
+        }
     }
 
     /// What the dialect suggests, where the user has set nothing.

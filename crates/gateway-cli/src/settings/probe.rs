@@ -7,7 +7,7 @@ use clap::{Args as _, Command, builder::Resettable};
 use serde_json::Value;
 
 use super::{
-    Flags, Settings, SettingsErrors, Url,
+    Flags, Purpose, Settings, SettingsErrors,
     origin::Origin,
     table::{SETTINGS, Setting},
     tree::{Layer, Tree},
@@ -38,7 +38,7 @@ pub(crate) fn probe(file: &str, flags: Flags, variables: &[(String, String)]) ->
         return None;
     }
     let tree = Tree::of_text(Path::new("gateway.toml"), file);
-    Some(match Settings::of(tree, layers, Url::Optional, &|_| None) {
+    Some(match Settings::of(tree, layers, Purpose::Inspect, &|_| None) {
         Ok(settings) => Probed::Loaded(Box::new(settings)),
         Err(errors) => Probed::Refused(errors),
     })

@@ -16,8 +16,12 @@ fn flags(arguments: &[&str]) -> Flags {
 }
 
 fn load(file: &str, arguments: &[&str]) -> Result<Settings, String> {
+    load_for(Purpose::Inspect, file, arguments)
+}
+
+fn load_for(purpose: Purpose, file: &str, arguments: &[&str]) -> Result<Settings, String> {
     let tree = Tree::of_text(Path::new("gateway.toml"), file);
-    Settings::of(tree, flags(arguments).into_layers(), Url::Optional, &|_| None)
+    Settings::of(tree, flags(arguments).into_layers(), purpose, &|_| None)
         .map_err(|errors| errors.to_string())
 }
 
@@ -392,11 +396,6 @@ fn a_dialect_that_is_wrong_is_told_with_what_to_do() {
             "dialect = \"socketio\": must be a TOML file or a preset, such as socket.io  [--dialect]",
         ),
         ("", &["--dialect", "./none.toml"], "dialect = \"./none.toml\": the file cannot be read: "),
-        (
-            "",
-            &["--dialect", "json"],
-            "secrets.token: must be given, as --secret token=TEXT or token=@FILE",
-        ),
         ("dialect = 7", &[], "dialect = \"7\": must be a preset's name, a TOML file, or a table"),
         (
             "",
@@ -410,6 +409,22 @@ fn a_dialect_that_is_wrong_is_told_with_what_to_do() {
     ] {
         let arguments = [&["ws://h"][..], arguments].concat();
         let errors = load(file, &arguments).err().expect("errors");
+        assert!(errors.contains(line), "{line}\n{errors}");
+    }
+}
+
+#[test]
+fn only_a_connection_needs_a_url_and_the_secrets_of_its_dialect() {
+    let arguments = ["--dialect", "json"];
+
+    assert!(load("", &arguments).is_ok());
+
+    let errors = load_for(Purpose::Connect, "", &arguments).err().expect("errors");
+    for line in [
+        "2 errors",
+        "url: must be given: as <URL>",
+        "secrets.token: must be given, as --secret token=TEXT or token=@FILE",
+    ] {
         assert!(errors.contains(line), "{line}\n{errors}");
     }
 }

@@ -23,6 +23,21 @@ async fn the_presets_are_listed_and_each_can_be_printed() {
 }
 
 #[tokio::test]
+async fn a_preset_in_rust_tells_what_it_sets() {
+    let printed = run(gateway(&["dialects", "mqtt"]), b"").await.stdout;
+
+    for fact in [
+        "# Its secrets: client_id, password, username.\n",
+        "# It offers the subprotocols: mqtt.\n",
+        "# It adds to a URL without a path: /mqtt.\n",
+        "# Its rules for close codes: 1000 = refresh.\n",
+    ] {
+        assert!(printed.contains(fact), "{fact}: {printed}");
+    }
+    assert!(printed.lines().all(|line| line.starts_with("# ")), "{printed}");
+}
+
+#[tokio::test]
 async fn a_printed_preset_is_a_dialect_of_its_own() {
     let printed = run(gateway(&["dialects", "ping"]), b"").await;
     let mine = file("mine.toml", &printed.stdout);

@@ -63,6 +63,26 @@ async fn a_configured_rule_is_told_beside_the_default() {
     assert!(stdout.contains("at most 3 times"), "{stdout}");
 }
 
+/// Without the secrets that it needs to connect.
+#[tokio::test]
+async fn a_rule_of_the_dialect_is_told_as_such_unless_the_user_has_one() {
+    let config = file("explain_dialect.toml", "dialect = 'home-assistant'");
+    let config = config.to_str().expect("its name is text");
+    for arguments in [["--dialect", "home-assistant"], ["--config", config]] {
+        let Ended { status, stdout, stderr } = explain(&[&["1000"], &arguments[..]].concat()).await;
+        assert_eq!((status, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.contains("refresh:"), "{stdout}");
+        assert!(stdout.contains("rule       1000, from the dialect\n"), "{stdout}");
+
+        let own = ["1000", "--policy", "1000=refresh"];
+        let Ended { stdout, .. } = explain(&[&own, &arguments[..]].concat()).await;
+        assert!(stdout.contains("rule       1000, from the configuration\n"), "{stdout}");
+    }
+    let Ended { status, stderr, .. } = explain(&["1000", "--dialect", "homeassistant"]).await;
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("home-assistant"), "{stderr}");
+}
+
 #[tokio::test]
 async fn a_number_that_is_neither_is_a_usage_error() {
     for code in ["0", "99", "600", "999", "5000", "-1", "70000", "ten"] {
