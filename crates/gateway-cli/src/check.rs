@@ -19,5 +19,11 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(errors) => return errors.report(),
     };
-    crate::log::print(&format!("{} is valid\n\n{}", args.file.display(), settings.summary))
+    let mut text = format!("{} is valid\n\n{}", args.file.display(), settings.summary);
+    for name in settings.missing_secrets() {
+        text.push_str(&format!(
+            "\nto connect, the dialect also needs --secret {name}=TEXT|@FILE\n"
+        ));
+    }
+    crate::log::print(&text)
 }

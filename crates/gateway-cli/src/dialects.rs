@@ -50,7 +50,9 @@ fn facts(preset: &Preset) -> String {
         .iter()
         .map(|rule| format!("{} = {}", rule.codes(), rule.verdict().written()))
         .collect();
-    let path = Vec::from_iter(path);
+    let needed = preset.secrets();
+    let mut optional = preset.secret_names();
+    optional.retain(|name| !needed.contains(name));
     let mut text = format!(
         "# {}: {}\n# It does: {}.\n# It is written in Rust, because it needs more than the format of a \
          dialect's file has.\n",
@@ -59,14 +61,15 @@ fn facts(preset: &Preset) -> String {
         preset.covers(),
     );
     for (what, values) in [
-        ("Its secrets", preset.secret_names()),
+        ("It needs the secrets", needed),
+        ("It can use the secrets", optional),
         ("It offers the subprotocols", subprotocols),
-        ("It adds to a URL without a path", path),
+        ("It adds to a URL without a path", Vec::from_iter(path)),
         ("Its rules for close codes", rules),
     ] {
         if !values.is_empty() {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "# {what}: {}.", values.join(", "));
+            let _ = writeln!(text, "# {what}: {}", values.join(", "));
         }
     }
     text

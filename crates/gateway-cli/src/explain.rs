@@ -14,12 +14,12 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "CODE", value_parser = code)]
     code: u16,
 
-    /// Uses the policy of this TOML file.
+    /// Uses the policy and the dialect of this TOML file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Uses the rules of this dialect: a preset (see `gateway dialects`) or a TOML file
-    #[arg(long, value_name = "NAME|FILE")]
+    /// Uses the rules of this dialect: a preset of `gateway dialects`, or a TOML file.
+    #[arg(long, value_name = "NAME|FILE", env = "GATEWAY_DIALECT", hide_env_values = true)]
     dialect: Option<String>,
 
     /// Adds a rule: retry, refresh, fatal, or a least delay such as 1013=30s (repeats).
@@ -29,7 +29,7 @@ pub(crate) struct ExplainArgs {
 
 /// Runs the command. Returns 0, or 2 if the configuration is not valid.
 pub(crate) fn run(args: ExplainArgs) -> ExitCode {
-    let dialect = Vec::from_iter(args.dialect);
+    let dialect = args.dialect.into_iter().filter(|dialect| !dialect.is_empty()).collect();
     let flags = Flags::only([("policy", args.policy), ("dialect", dialect)]);
     let settings = match Settings::load(args.config.as_deref(), flags, Purpose::Inspect) {
         Ok(settings) => settings,

@@ -6,9 +6,9 @@
 use std::io::{self, LineWriter, Read, Write};
 
 #[cfg(not(unix))]
-pub(crate) use self::other::{is_reader_gone, stderr, stdin, stdout, wait_for_input};
+pub(crate) use self::other::{Reader, stderr, stdin, stdin_while_read, stdout};
 #[cfg(unix)]
-pub(crate) use self::unix::{is_reader_gone, stderr, stdin, stdout, wait_for_input};
+pub(crate) use self::unix::{Reader, stderr, stdin, stdin_while_read, stdout};
 
 /// A stream that waits in place of returning `WouldBlock`.
 #[derive(Debug)]
@@ -22,16 +22,15 @@ pub(crate) fn lines() -> io::Result<LineWriter<impl Write + std::fmt::Debug>> {
     stdout().map(LineWriter::new)
 }
 
-/// stdin until the reader of stdout is gone. What is there to read is read first.
-#[derive(Debug)]
-pub(crate) struct WhileRead<S>(pub(crate) S);
+/// The error of a read of stdin if there is nothing to read and the reader of stdout is gone.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the reader of stdout is gone")]
+pub(crate) struct ReaderGone;
 
-impl<S: Read> Read for WhileRead<S> {
-    /// # Errors
-    /// `BrokenPipe` if there is nothing to read and the reader of stdout is gone.
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        wait_for_input()?;
-        self.0.read(into)
+impl ReaderGone {
+    /// Whether a read failed because of it.
+    pub(crate) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|source| source.is::<Self>())
     }
 }
 
@@ -75,14 +74,18 @@ impl<S: Write + Wait> Write for Patient<S> {
 
 #[cfg(unix)]
 mod unix {
-    use std::{fs::File, io, os::fd::AsFd};
+    use std::{
+        fs::File,
+        io::{self, Read},
+        os::{fd::AsFd, unix::fs::FileTypeExt as _},
+    };
 
     use rustix::{
         event::{PollFd, PollFlags, poll},
         fs::{OFlags, fcntl_getfl},
     };
 
-    use super::{Patient, Wait};
+    use super::{Patient, ReaderGone, Wait};
 
     /// # Errors
     /// If the process has no more descriptors. The same holds for the other two.
@@ -102,33 +105,74 @@ mod unix {
         Ok(Patient(File::from(stream.as_fd().try_clone_to_owned()?)))
     }
 
-    /// Waits until the reader of stdout is gone, which only a pipe reports. Returns whether it is.
-    pub(crate) fn is_reader_gone() -> bool {
-        let stdout = io::stdout();
-        let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
-        until_any(&mut polled).is_ok() && reports_no_reader(&polled[0])
+    /// The other end of stdout.
+    #[derive(Debug)]
+    pub(crate) struct Reader {
+        stdout: File,
+        /// A pipe or a socket reports that its reader is gone. A terminal hangs up, with a signal.
+        is_reported: bool,
     }
 
-    /// Waits until stdin has something to read, or has ended or failed.
+    impl Reader {
+        /// # Errors
+        /// If the process has no more descriptors.
+        pub(crate) fn of_stdout() -> io::Result<Self> {
+            let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+            let is_reported = !stdout.metadata()?.file_type().is_char_device();
+            Ok(Self { stdout, is_reported })
+        }
+
+        /// Waits until the reader is gone. Returns whether it is: not every stdout reports that.
+        pub(crate) fn is_gone(&self) -> bool {
+            let mut polled = [self.polled()];
+            self.is_reported && until_any(&mut polled).is_ok() && has_failed(&polled[0])
+        }
+
+        fn polled(&self) -> PollFd<'_> {
+            // What is gone is always reported.
+            PollFd::new(&self.stdout, PollFlags::empty())
+        }
+    }
+
+    /// Returns stdin. If there is nothing to read and the reader of stdout is gone, a read fails with
+    /// [`ReaderGone`].
     ///
     /// # Errors
-    /// `BrokenPipe` if the reader of stdout is gone first.
-    pub(crate) fn wait_for_input() -> io::Result<()> {
-        let (stdin, stdout) = (io::stdin(), io::stdout());
-        // A poll for input waits forever if stdin is only for writing. A read fails at once.
-        let is_readable = |flags| flags & OFlags::ACCMODE != OFlags::WRONLY;
-        if !fcntl_getfl(&stdin).is_ok_and(is_readable) {
-            return Ok(());
+    /// If the process has no more descriptors.
+    pub(crate) fn stdin_while_read() -> io::Result<impl Read + Send> {
+        let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        let reader = Reader::of_stdout()?;
+        // A poll waits forever for input that is only for writing. A read fails at once.
+        let is_readable = fcntl_getfl(&stdin)? & OFlags::ACCMODE != OFlags::WRONLY;
+        let is_watched = is_readable && reader.is_reported;
+        Ok(WhileRead { reader: is_watched.then_some(reader), stdin: Patient(stdin) })
+    }
+
+    struct WhileRead {
+        stdin: Patient<File>,
+        reader: Option<Reader>,
+    }
+
+    impl Read for WhileRead {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let Some(reader) = &self.reader else { return self.stdin.read(into) };
+            loop {
+                let mut polled = [PollFd::new(&self.stdin.0, PollFlags::IN), reader.polled()];
+                until_any(&mut polled)?;
+                if polled[0].revents().is_empty() && has_failed(&polled[1]) {
+                    return Err(io::Error::other(ReaderGone));
+                }
+                match self.stdin.0.read(into) {
+                    // Another process has read it first.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    read => return read,
+                }
+            }
         }
-        let mut polled =
-            [PollFd::new(&stdin, PollFlags::IN), PollFd::new(&stdout, PollFlags::empty())];
-        let is_polled = until_any(&mut polled).is_ok();
-        let [input, output] = &polled;
-        if is_polled && input.revents().is_empty() && reports_no_reader(output) {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        // Otherwise the read itself waits, if it has to.
-        Ok(())
+    }
+
+    fn has_failed(polled: &PollFd<'_>) -> bool {
+        polled.revents().intersects(PollFlags::ERR | PollFlags::HUP)
     }
 
     fn until_any(polled: &mut [PollFd<'_>]) -> io::Result<()> {
@@ -139,11 +183,6 @@ mod unix {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-
-    /// Whether the reader of a pipe is gone. A terminal that hung up reports both.
-    fn reports_no_reader(polled: &PollFd<'_>) -> bool {
-        polled.revents() & (PollFlags::ERR | PollFlags::HUP) == PollFlags::ERR
     }
 
     impl Wait for File {
@@ -183,13 +222,22 @@ mod other {
         Ok(Patient(io::stderr()))
     }
 
-    /// Other systems report a reader that is gone only to a write.
-    pub(crate) const fn is_reader_gone() -> bool {
-        false
+    /// The other end of stdout. Other systems report only to a write that it is gone.
+    #[derive(Debug)]
+    pub(crate) struct Reader;
+
+    impl Reader {
+        pub(crate) fn of_stdout() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) const fn is_gone(&self) -> bool {
+            false
+        }
     }
 
-    pub(crate) const fn wait_for_input() -> io::Result<()> {
-        Ok(())
+    pub(crate) fn stdin_while_read() -> io::Result<Patient<Stdin>> {
+        stdin()
     }
 
     macro_rules! never_waits {

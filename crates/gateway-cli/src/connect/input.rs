@@ -12,6 +12,7 @@ use gateway_tokio::Message;
 use tokio::sync::mpsc as tasks;
 
 use super::form::{self, Form, LineEnd};
+use crate::stdio::ReaderGone;
 
 /// The size of the read buffer. A longer line is a batch of its own.
 const READ_AHEAD: usize = 64 * 1024;
@@ -26,6 +27,8 @@ pub(crate) enum Line {
     NotUtf8(u64),
     /// Longer than the largest message; its length in bytes.
     TooLong(u64),
+    /// It has no end, because the reader of stdout is gone; its length in bytes.
+    Half(u64),
 }
 
 /// How messages are read.
@@ -168,10 +171,6 @@ fn read_batch<R: Read>(reader: &mut BufReader<R>, form: InputForm) -> Batch {
             Ok(Some(line)) if form.once => return Batch { lines: vec![line], end: Some(Ok(())) },
             Ok(Some(line)) => lines.push(line),
             Ok(None) => return Batch { lines, end: Some(Ok(())) },
-            // The reader of stdout is gone. A line without its end is not sent.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return Batch { lines, end: Some(Ok(())) };
-            }
             Err(error) => return Batch { lines, end: Some(Err(error)) },
         }
         if !reader.buffer().contains(&form.separator()) {
@@ -188,6 +187,9 @@ fn read_line(reader: &mut impl BufRead, form: InputForm) -> io::Result<Option<Li
         let chunk = match reader.fill_buf() {
             Ok(chunk) => chunk,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if ReaderGone::is(&error) => {
+                return Ok(is_some.then_some(Line::Half(length)));
+            }
             Err(error) => return Err(error),
         };
         if chunk.is_empty() {

@@ -12,7 +12,7 @@ mod sendings;
 mod session;
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Read},
     path::Path,
     process::ExitCode,
 };
@@ -28,7 +28,7 @@ use self::{
     form::OutputForm,
     input::{Input, InputForm},
     output::{Marks, Output},
-    session::{Session, longest_end},
+    session::{AfterInput, Session, longest_end},
 };
 use crate::{
     args::Arguments,
@@ -88,10 +88,16 @@ pub(crate) fn run(args: ConnectArgs) -> ExitCode {
         let input = InputForm { form: args.input, line_end, once, longest };
         let is_terminal = io::stdout().is_terminal();
         let output = OutputForm { form: args.output, binary: args.binary, is_terminal };
+        // Input that has an end is read to its end.
+        let stdin: Box<dyn Read + Send> = match after_input {
+            AfterInput::Stay => Box::new(stdio::stdin_while_read()?),
+            AfterInput::Close { .. } => Box::new(stdio::stdin()?),
+        };
+        let reader = stdio::Reader::of_stdout()?;
         let status = Session {
             signals: Signals::listen(longest_end(close_timeout))?,
-            input: Input::start(stdio::WhileRead(stdio::stdin()?), input)?,
-            output: Output::start(output, marks, stdio::stdout()?)?.watching_reader()?,
+            input: Input::start(stdin, input)?,
+            output: Output::start(output, marks, stdio::stdout()?)?.watching(reader)?,
             events,
             after_input,
             has_outbox: settings.has_outbox(),

@@ -103,14 +103,14 @@ impl Output {
     }
 
     /// Notices that the reader of stdout is gone before there is anything to write: while the server
-    /// is down, that may never be.
+    /// is down or sends nothing, that may never be.
     ///
     /// # Errors
     /// Where there can be no thread.
-    pub(crate) fn watching_reader(mut self) -> io::Result<Self> {
+    pub(crate) fn watching(mut self, reader: stdio::Reader) -> io::Result<Self> {
         let (report, reader_gone) = oneshot::channel();
         thread::Builder::new().name("stdout reader".to_owned()).spawn(move || {
-            if stdio::is_reader_gone() {
+            if reader.is_gone() {
                 // The receiver may be gone if the program exits.
                 let _ = report.send(());
             }
@@ -147,17 +147,16 @@ impl Output {
     /// Waits until there is something to write and the thread is free, then hands it over. Cancel-safe.
     ///
     /// # Errors
-    /// [`Gone`] as soon as the thread has ended; [`finish`](Self::finish) returns the reason. If it
-    /// `needs_reader`, also as soon as the reader is gone.
+    /// [`Gone::Thread`] as soon as the thread has ended; [`finish`](Self::finish) returns the reason.
+    /// If it `needs_reader`, [`Gone::Reader`] as soon as the reader is gone.
     pub(crate) async fn pass_on(&mut self, needs_reader: bool) -> Result<(), Gone> {
         if self.waiting.is_empty() {
-            tokio::select! {
-                () = self.blocks.closed() => {}
-                () = gone(&mut self.reader_gone), if needs_reader => {}
-            }
-            return Err(Gone);
+            return tokio::select! {
+                () = self.blocks.closed() => Err(Gone::Thread),
+                () = gone(&mut self.reader_gone), if needs_reader => Err(Gone::Reader),
+            };
         }
-        let permit = self.blocks.reserve().await.map_err(|_| Gone)?;
+        let permit = self.blocks.reserve().await.map_err(|_| Gone::Thread)?;
         permit.send(std::mem::take(&mut self.waiting));
         Ok(())
     }
@@ -193,7 +192,21 @@ impl Output {
 
 /// stdout takes no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gone;
+pub(crate) enum Gone {
+    /// A write has failed.
+    Thread,
+    /// Nothing was to be written.
+    Reader,
+}
+
+impl Gone {
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Thread => "cannot write to stdout: its reader is gone (broken pipe) or it failed",
+            Self::Reader => "the reader of stdout is gone (broken pipe)",
+        }
+    }
+}
 
 /// Waits for the report that the reader is gone. Cancel-safe.
 async fn gone(reader_gone: &mut Option<oneshot::Receiver<()>>) {

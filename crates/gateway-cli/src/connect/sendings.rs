@@ -55,6 +55,14 @@ impl Sendings {
                     tracing::error!(line = line_number, "the line is not UTF-8 and is not sent");
                     self.settle_unsent("rejected", bytes, events);
                 }
+                Line::Half(bytes) => {
+                    tracing::error!(
+                        line = line_number,
+                        bytes,
+                        "the reader of stdout is gone before the end of the line, which is not sent"
+                    );
+                    self.settle_unsent("rejected", bytes, events);
+                }
                 Line::TooLong(bytes) => {
                     tracing::error!(
                         line = line_number,

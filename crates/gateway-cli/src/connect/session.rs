@@ -8,13 +8,7 @@ use gateway_tokio::{
 };
 use tokio::time::Instant;
 
-use super::{
-    events::Events,
-    form::Written,
-    input::Input,
-    output::{Gone, Output},
-    sendings::Sendings,
-};
+use super::{events::Events, form::Written, input::Input, output::Output, sendings::Sendings};
 use crate::{clock, signals::Signals};
 
 pub(crate) struct Session {
@@ -130,9 +124,9 @@ impl Session {
                     now.close(Ending::InputOver, &handle);
                 }
                 passed = self.output.pass_on(now.needs_reader()), if !now.is_output_gone => {
-                    if passed == Err(Gone) {
+                    if let Err(gone) = passed {
                         now.is_output_gone = true;
-                        tracing::warn!("cannot write to stdout: its reader is gone (broken pipe) or it failed; closing");
+                        tracing::warn!("{}; closing", gone.text());
                         now.close(Ending::OutputGone, &handle);
                     }
                 }
@@ -309,8 +303,8 @@ impl Progress {
         }
     }
 
-    /// Whether nothing is left to do without a reader of stdout: every line has its outcome, or lines
-    /// wait for a socket, perhaps forever.
+    /// Whether the program ends if stdout loses its reader. It does once each line has its outcome. It
+    /// also does while it reconnects, because lines might wait for a socket forever.
     fn needs_reader(&self) -> bool {
         self.is_retrying || self.sendings.is_over()
     }

@@ -84,11 +84,12 @@ impl Chosen {
         }
     }
 
-    /// Adds what the server means by its close codes, where the user has no rule. Returns the rules
+    /// Adds what the server means by its close codes. A rule of the user inside of such a range goes
+    /// before it; any other rule of the user that has one of its codes replaces it. Returns the rules
     /// that were added.
     pub(super) fn suggest_policy(&self, tree: &mut Tree) -> Vec<Rule> {
         let mut rules = self.suggestions().policy;
-        rules.retain(|rule| !tree.entries("policy").any(|codes| covers(codes, rule)));
+        rules.retain(|rule| !tree.entries("policy").any(|codes| replaces(codes, rule)));
         for rule in &rules {
             tree.suggest("policy", &rule.codes(), rule.verdict().written());
         }
@@ -108,20 +109,14 @@ impl Chosen {
         }
     }
 
-    /// Reports the secrets that the dialect cannot do without and that are not given.
-    pub(super) fn check_secrets_are_given(&self, given: &[(String, Source)], tree: &mut Tree) {
-        let needed: Vec<String> = match self {
+    /// The secrets that the dialect cannot do without and that are not given.
+    pub(super) fn missing_secrets(&self, given: &[(String, Source)]) -> Vec<String> {
+        let mut names: Vec<String> = match self {
             Self::Preset(preset) => preset.secrets(),
             Self::Definition(definition) => definition.secrets().map(str::to_owned).collect(),
         };
-        for name in needed {
-            if !given.iter().any(|(known, _)| *known == name) {
-                let limit = format!(
-                    "must be given, as --secret {name}=TEXT or {name}=@FILE: the dialect needs it"
-                );
-                tree.error(format!("secrets.{name}"), "", limit);
-            }
-        }
+        names.retain(|name| !given.iter().any(|(known, _)| known == name));
+        names
     }
 
     /// Sets the dialect in a client's builder.
@@ -136,15 +131,15 @@ impl Chosen {
     }
 }
 
-/// Whether a rule of the user covers one of these codes.
-fn covers(codes: &str, rule: &Rule) -> bool {
+/// Whether a rule of the user has one of these codes and is not one inside of their range.
+fn replaces(codes: &str, rule: &Rule) -> bool {
     let (first, last) = codes.split_once('-').unwrap_or((codes, codes));
     let ends = first.trim().parse::<u16>().ok().zip(last.trim().parse::<u16>().ok());
-    let own = rule.codes();
-    let (own_first, own_last) = own.split_once('-').unwrap_or((&own, &own));
-    let own = own_first.parse::<u16>().ok().zip(own_last.parse::<u16>().ok());
-    ends.zip(own).is_some_and(|((first, last), (own_first, own_last))| {
-        first <= own_last && own_first <= last
+    ends.is_some_and(|(first, last)| {
+        let has_one = first <= rule.last() && rule.first() <= last;
+        let is_inside = rule.first() <= first && last <= rule.last();
+        let is_all = first <= rule.first() && rule.last() <= last;
+        has_one && (is_all || !is_inside)
     })
 }
 

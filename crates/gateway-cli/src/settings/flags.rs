@@ -19,7 +19,7 @@ impl Flags {
     /// Flags of a command that has only a few of them, by the paths of their settings.
     pub(crate) fn only(flags: impl IntoIterator<Item = (&'static str, Vec<String>)>) -> Self {
         let layer = |(path, values): (&str, Vec<String>)| {
-            let setting = SETTINGS.iter().find(|setting| setting.path == path)?;
+            let setting = SETTINGS.iter().find(|setting| setting.path == path).expect("a setting");
             (!values.is_empty()).then_some(Layer { setting, origin: Origin::Flag(setting), values })
         };
         Self(flags.into_iter().filter_map(layer).collect())

@@ -54,6 +54,7 @@ pub(crate) struct Settings {
 pub(crate) enum Purpose {
     /// They must have a URL, and the secrets that the dialect cannot do without.
     Connect,
+    /// What is missing may come later, as a flag of `gateway connect`.
     Inspect,
 }
 
@@ -99,6 +100,11 @@ impl Settings {
         self.own.sending.has_outbox()
     }
 
+    /// The secrets that the dialect cannot do without and that are not given.
+    pub(crate) fn missing_secrets(&self) -> Vec<String> {
+        self.own.missing_secrets()
+    }
+
     /// Whether the dialect added this rule, and not the user.
     pub(crate) fn is_of_dialect(&self, rule: &Rule) -> bool {
         self.own.policy_of_dialect.contains(rule)
@@ -133,9 +139,8 @@ impl Settings {
         proxy::lay_environment(&mut tree, variable);
         let summary = Summary::of(&tree);
         let own = Own::take_from(&mut tree);
-        match purpose {
-            Purpose::Connect => own.check_complete(&mut tree),
-            Purpose::Inspect => {}
+        if purpose == Purpose::Connect {
+            own.check_complete(&mut tree);
         }
         let (rest, mut errors) = tree.parts();
         let config = judge(rest).map(Arc::new);

@@ -161,9 +161,17 @@ impl Own {
         if self.url.is_none() {
             tree.error("url", "", "must be given: as <URL>, in GATEWAY_URL, or as url in the file");
         }
-        if let Some(dialect) = &self.dialect {
-            dialect.check_secrets_are_given(&self.secrets, tree);
+        for name in self.missing_secrets() {
+            let limit = format!(
+                "must be given, as --secret {name}=TEXT or {name}=@FILE: the dialect needs it"
+            );
+            tree.error(format!("secrets.{name}"), "", limit);
         }
+    }
+
+    /// The secrets that the dialect cannot do without and that are not given.
+    pub(super) fn missing_secrets(&self) -> Vec<String> {
+        self.dialect.iter().flat_map(|dialect| dialect.missing_secrets(&self.secrets)).collect()
     }
 
     /// What the dialect suggests, where the user has set nothing.

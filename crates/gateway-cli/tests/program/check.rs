@@ -101,3 +101,15 @@ async fn what_is_no_toml_and_what_is_no_file_is_told() {
     assert_eq!(status, Some(2));
     assert!(stderr.contains("cannot be read"), "{stderr}");
 }
+
+/// They may come later, as flags.
+#[tokio::test]
+async fn the_secrets_that_a_dialect_needs_are_named_and_no_error() {
+    let config = file("needs.toml", "dialect = 'json'");
+
+    let Ended { status, stdout, stderr } = check(config.to_str().expect("its name is text")).await;
+
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    let need = "\nto connect, the dialect also needs --secret token=TEXT|@FILE\n";
+    assert!(stdout.contains(need), "{stdout}");
+}

@@ -27,14 +27,16 @@ async fn a_preset_in_rust_tells_what_it_sets() {
     let printed = run(gateway(&["dialects", "mqtt"]), b"").await.stdout;
 
     for fact in [
-        "# Its secrets: client_id, password, username.\n",
-        "# It offers the subprotocols: mqtt.\n",
-        "# It adds to a URL without a path: /mqtt.\n",
-        "# Its rules for close codes: 1000 = refresh.\n",
+        "# It can use the secrets: client_id, password, username\n",
+        "# It offers the subprotocols: mqtt\n",
+        "# It adds to a URL without a path: /mqtt\n",
+        "# Its rules for close codes: 1000 = refresh\n",
     ] {
         assert!(printed.contains(fact), "{fact}: {printed}");
     }
     assert!(printed.lines().all(|line| line.starts_with("# ")), "{printed}");
+    let printed = run(gateway(&["dialects", "discord"]), b"").await.stdout;
+    assert!(printed.contains("# It needs the secrets: token\n"), "{printed}");
 }
 
 #[tokio::test]

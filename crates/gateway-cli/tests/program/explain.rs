@@ -78,9 +78,28 @@ async fn a_rule_of_the_dialect_is_told_as_such_unless_the_user_has_one() {
         let Ended { stdout, .. } = explain(&[&own, &arguments[..]].concat()).await;
         assert!(stdout.contains("rule       1000, from the configuration\n"), "{stdout}");
     }
+    let mut command = gateway(&["explain", "1000"]);
+    command.env("GATEWAY_DIALECT", "mqtt");
+    assert!(run(command, b"").await.stdout.contains("from the dialect"));
     let Ended { status, stderr, .. } = explain(&["1000", "--dialect", "homeassistant"]).await;
     assert_eq!(status, Some(2));
     assert!(stderr.contains("home-assistant"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_rule_of_the_user_replaces_only_what_it_covers_of_a_dialects_range() {
+    for (own, code, rule) in [
+        ("4012=retry", "4012", "4012, from the configuration"),
+        ("4012=retry", "4013", "4010-4014, from the dialect"),
+        ("4010-4014=retry", "4013", "4010-4014, from the configuration"),
+        ("4000-4999=retry", "4013", "4000-4999, from the configuration"),
+        // Two ranges that overlap partly are an error if both are the user's.
+        ("4012-4020=retry", "4013", "4012-4020, from the configuration"),
+        ("4012-4020=retry", "4010", "4000-4999, a default"),
+    ] {
+        let Ended { stdout, .. } = explain(&[code, "--dialect", "discord", "--policy", own]).await;
+        assert!(stdout.contains(rule), "{own}: {stdout}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::common::{Client, SHORT, Server, rest, soon};
-use gateway_tests::{Frame, Listener, Peer};
+use gateway_tests::{Frame, Peer};
 use tokio::net::TcpStream;
 
 const TEXT: u8 = 0x81;
@@ -120,43 +120,92 @@ async fn with_1_one_message_is_written_of_several() {
     assert_eq!(client.end().await.0.code(), Some(0));
 }
 
-/// Only a write tells other systems that the reader is gone.
 #[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_reader_that_is_gone_ends_it_while_the_peer_says_nothing() {
-    for is_ended in [false, true] {
-        let (mut client, mut peer) = Client::with_peer(&["--heartbeat", "off"]).await;
-        client.event("ready").await;
-        if is_ended {
-            client.stdin = None;
+mod without_a_reader {
+    use std::{io, os::fd::OwnedFd, os::unix::net::UnixStream, process::Stdio};
+
+    use gateway_tests::{Frame, Listener};
+
+    use super::super::common::{Client, gateway, soon};
+    use super::{CLOSE, TEXT, closed, next};
+
+    #[tokio::test]
+    async fn it_ends_while_the_peer_says_nothing() {
+        for is_ended in [false, true] {
+            let (mut client, mut peer) = Client::with_peer(&["--heartbeat", "off"]).await;
+            client.event("ready").await;
+            if is_ended {
+                client.stdin = None;
+            }
+
+            client.stdout = None;
+
+            closed(&mut peer).await;
+            assert_eq!(client.end().await.0.code(), Some(0), "stdin has ended: {is_ended}");
         }
-
-        client.stdout = None;
-
-        closed(&mut peer).await;
-        assert_eq!(client.end().await.0.code(), Some(0), "stdin has ended: {is_ended}");
     }
-}
 
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn lines_that_are_there_are_sent_without_a_reader_but_not_half_a_line() {
-    for flags in [["--heartbeat", "off"].as_slice(), &["--heartbeat", "off", "--outbox", "9"]] {
+    /// Some programs read the output of others from a socket.
+    #[tokio::test]
+    async fn it_ends_if_stdout_is_a_socket() -> io::Result<()> {
         let listener = Listener::bind().await;
-        let mut client = Client::start(&listener.url(), flags);
-        client.send("one\ntwo\nhalf").await;
-        client.stdout = None;
-
+        let mut command = gateway(&["connect", &listener.url(), "--heartbeat", "off"]);
+        let (reader, stdout) = UnixStream::pair()?;
+        command.stdin(Stdio::piped()).stdout(OwnedFd::from(stdout)).stderr(Stdio::null());
+        let mut client = command.spawn()?;
+        drop(command); // it has the socket
         let mut peer = listener.peer().await;
 
-        assert_eq!(next(&mut peer, TEXT).await.payload, b"one");
-        let rest = [peer.frame().await, peer.frame().await];
-        assert_eq!(rest.each_ref().map(|frame| frame.first), [TEXT, CLOSE], "{rest:?}");
-        let [_, close] = rest;
-        peer.send(close).await;
-        let (status, events) = client.end().await;
-        assert_eq!(status.code(), Some(0), "{events:?}");
-        let sends = events.iter().filter(|event| event["outcome"] == "sent");
-        assert_eq!(sends.count(), 2, "{events:?}");
+        drop(reader);
+
+        closed(&mut peer).await;
+        assert_eq!(soon(client.wait()).await?.code(), Some(0));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn lines_that_are_there_are_sent_and_half_a_line_is_told_of() {
+        for flags in [["--heartbeat", "off"].as_slice(), &["--heartbeat", "off", "--outbox", "9"]] {
+            let listener = Listener::bind().await;
+            let mut client = Client::start(&listener.url(), flags);
+            client.send("one\ntwo\nhalf").await;
+            client.stdout = None;
+
+            let mut peer = listener.peer().await;
+
+            assert_eq!(next(&mut peer, TEXT).await.payload, b"one");
+            let rest = [peer.frame().await, peer.frame().await];
+            assert_eq!(rest.each_ref().map(|frame| frame.first), [TEXT, CLOSE], "{rest:?}");
+            let [_, close] = rest;
+            peer.send(close).await;
+            let (status, events) = client.end().await;
+            assert_eq!(status.code(), Some(1), "{events:?}");
+            let outcomes = events.iter().filter(|event| event["event"] == "send");
+            let outcomes: Vec<_> = outcomes.filter_map(|event| event["outcome"].as_str()).collect();
+            let last = outcomes.iter().filter(|outcome| **outcome != "queued").collect::<Vec<_>>();
+            assert!(last.contains(&&"rejected") && last.len() == 3, "{events:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn input_that_has_an_end_is_read_to_its_end() {
+        for flags in
+            [["--exit-on-eof"].as_slice(), &["--linger", "10m"], &["--wait-for", "9"], &["-1"]]
+        {
+            let arguments = [&["--heartbeat", "off"], flags].concat();
+            let (mut client, mut peer) = Client::with_peer(&arguments).await;
+            client.event("ready").await;
+            client.stdout = None;
+            // The program has time to notice.
+            peer.send(Frame::ping(b"?")).await;
+            assert_eq!(peer.frame().await, Frame::pong(b"?"));
+
+            client.send("late\n").await;
+
+            assert_eq!(next(&mut peer, TEXT).await.payload, b"late", "{flags:?}");
+            client.stdin = None;
+            closed(&mut peer).await;
+            assert_eq!(client.end().await.0.code(), Some(0), "{flags:?}");
+        }
     }
 }
