@@ -109,7 +109,8 @@ mod unix {
     #[derive(Debug)]
     pub(crate) struct Reader {
         stdout: File,
-        /// A pipe or a socket reports that its reader is gone. A terminal hangs up, with a signal.
+        /// A pipe or a Unix socket reports that its reader is gone; TCP only to a write. A terminal
+        /// hangs up, with a signal.
         is_reported: bool,
     }
 

@@ -169,6 +169,11 @@ fn read_batch<R: Read>(reader: &mut BufReader<R>, form: InputForm) -> Batch {
     loop {
         match read_line(reader, form) {
             Ok(Some(line)) if form.once => return Batch { lines: vec![line], end: Some(Ok(())) },
+            Ok(Some(half @ Line::Half(_))) => {
+                lines.push(half);
+                // What comes later may be the rest of it.
+                return Batch { lines, end: Some(Ok(())) };
+            }
             Ok(Some(line)) => lines.push(line),
             Ok(None) => return Batch { lines, end: Some(Ok(())) },
             Err(error) => return Batch { lines, end: Some(Err(error)) },

@@ -79,6 +79,8 @@ pub(crate) struct Output {
     waiting: Vec<u8>,
     blocks: mpsc::Sender<Vec<u8>>,
     ended: oneshot::Receiver<io::Result<()>>,
+    /// How the thread has ended, once that is known.
+    end: Option<io::Result<()>>,
     /// Reports that the reader is gone. `None` if that is not known.
     reader_gone: Option<oneshot::Receiver<()>>,
 }
@@ -99,7 +101,7 @@ impl Output {
             // The receiver may be gone if the program exits.
             let _ = end.send(write(stream, to_write));
         })?;
-        Ok(Self { form, marks, waiting: Vec::new(), blocks, ended, reader_gone: None })
+        Ok(Self { form, marks, waiting: Vec::new(), blocks, ended, end: None, reader_gone: None })
     }
 
     /// Notices that the reader of stdout is gone before there is anything to write: while the server
@@ -147,18 +149,30 @@ impl Output {
     /// Waits until there is something to write and the thread is free, then hands it over. Cancel-safe.
     ///
     /// # Errors
-    /// [`Gone::Thread`] as soon as the thread has ended; [`finish`](Self::finish) returns the reason.
-    /// If it `needs_reader`, [`Gone::Reader`] as soon as the reader is gone.
+    /// [`Gone`] as soon as a write has failed. If it `needs_reader`, also as soon as the reader is
+    /// gone.
     pub(crate) async fn pass_on(&mut self, needs_reader: bool) -> Result<(), Gone> {
         if self.waiting.is_empty() {
-            return tokio::select! {
-                () = self.blocks.closed() => Err(Gone::Thread),
-                () = gone(&mut self.reader_gone), if needs_reader => Err(Gone::Reader),
-            };
+            tokio::select! {
+                () = self.blocks.closed() => {}
+                () = gone(&mut self.reader_gone), if needs_reader => return Err(Gone::Reader),
+            }
+        } else if let Ok(permit) = self.blocks.reserve().await {
+            permit.send(std::mem::take(&mut self.waiting));
+            return Ok(());
         }
-        let permit = self.blocks.reserve().await.map_err(|_| Gone::Thread)?;
-        permit.send(std::mem::take(&mut self.waiting));
-        Ok(())
+        Err(self.gone().await)
+    }
+
+    /// Why the thread has ended. Cancel-safe.
+    async fn gone(&mut self) -> Gone {
+        if self.end.is_none() {
+            self.end = Some((&mut self.ended).await.unwrap_or(Ok(())));
+        }
+        match &self.end {
+            Some(Err(error)) if is_broken_pipe(error) => Gone::Reader,
+            Some(_) | None => Gone::Failed,
+        }
     }
 
     /// Hands the buffer to the thread, if the thread is free.
@@ -186,26 +200,25 @@ impl Output {
             let _ = self.pass_on(false).await;
         }
         drop(self.blocks);
-        self.ended.await.unwrap_or(Ok(()))
+        match self.end {
+            Some(end) => end,
+            None => self.ended.await.unwrap_or(Ok(())),
+        }
     }
 }
 
 /// stdout takes no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
-    /// A write has failed.
-    Thread,
-    /// Nothing was to be written.
+    /// Its reader is gone.
     Reader,
+    /// A write has failed for another reason, which [`Output::finish`] returns.
+    Failed,
 }
 
-impl Gone {
-    pub(crate) const fn text(self) -> &'static str {
-        match self {
-            Self::Thread => "cannot write to stdout: its reader is gone (broken pipe) or it failed",
-            Self::Reader => "the reader of stdout is gone (broken pipe)",
-        }
-    }
+/// Whether a write failed because the reader is gone.
+pub(crate) fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 /// Waits for the report that the reader is gone. Cancel-safe.

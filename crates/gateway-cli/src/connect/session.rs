@@ -8,7 +8,13 @@ use gateway_tokio::{
 };
 use tokio::time::Instant;
 
-use super::{events::Events, form::Written, input::Input, output::Output, sendings::Sendings};
+use super::{
+    events::Events,
+    form::Written,
+    input::Input,
+    output::{Gone, Output, is_broken_pipe},
+    sendings::Sendings,
+};
 use crate::{clock, signals::Signals};
 
 pub(crate) struct Session {
@@ -123,11 +129,10 @@ impl Session {
                 () = clock::until(now.lingers_until), if now.ending == Ending::No => {
                     now.close(Ending::InputOver, &handle);
                 }
-                passed = self.output.pass_on(now.needs_reader()), if !now.is_output_gone => {
+                passed = self.output.pass_on(now.needs_reader(self.after_input)), if !now.is_output_gone => {
                     if let Err(gone) = passed {
                         now.is_output_gone = true;
-                        tracing::warn!("{}; closing", gone.text());
-                        now.close(Ending::OutputGone, &handle);
+                        self.on_output_gone(gone, &mut now, &handle);
                     }
                 }
                 handed = handed(&mut now.handing), if now.handing.is_some() => {
@@ -144,7 +149,9 @@ impl Session {
                     self.output.prompt();
                 }
             }
-            if now.is_over(self.after_input) {
+            if now.is_output_gone && now.sendings.is_over() {
+                now.close(Ending::OutputGone, &handle);
+            } else if now.is_over(self.after_input) {
                 now.close(Ending::InputOver, &handle);
             }
         }
@@ -213,6 +220,25 @@ impl Session {
         }
     }
 
+    /// Input that has an end is read to its end, also without a reader of stdout.
+    fn on_output_gone(&self, gone: Gone, now: &mut Progress, handle: &Handle) {
+        match (gone, self.after_input) {
+            (Gone::Reader, AfterInput::Close { .. }) if !now.sendings.is_over() => {
+                tracing::warn!(
+                    "the reader of stdout is gone (broken pipe); closing at the end of stdin"
+                );
+            }
+            (Gone::Reader, _) => {
+                tracing::warn!("the reader of stdout is gone (broken pipe); closing");
+                now.close(Ending::OutputGone, handle);
+            }
+            (Gone::Failed, _) => {
+                tracing::warn!("cannot write to stdout; closing");
+                now.close(Ending::OutputGone, handle);
+            }
+        }
+    }
+
     /// Writes the remaining messages, and reports what was lost. Returns the exit status.
     async fn finish(mut self, mut now: Progress) -> u8 {
         self.events.stamp();
@@ -237,8 +263,6 @@ impl Session {
                 "messages were not written: they came while closing and stdout was slow"
             );
         }
-        let is_broken_pipe =
-            |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
         if !now.is_output_gone && written.as_ref().is_err_and(is_broken_pipe) {
             tracing::warn!(
                 "the reader of stdout is gone (broken pipe): the last messages were not written"
@@ -304,9 +328,10 @@ impl Progress {
     }
 
     /// Whether the program ends if stdout loses its reader. It does once each line has its outcome. It
-    /// also does while it reconnects, because lines might wait for a socket forever.
-    fn needs_reader(&self) -> bool {
-        self.is_retrying || self.sendings.is_over()
+    /// also does while it reconnects, because lines might wait for a socket forever, unless input that
+    /// has an end is to be sent.
+    fn needs_reader(&self, after_input: AfterInput) -> bool {
+        self.sendings.is_over() || self.is_retrying && after_input == AfterInput::Stay
     }
 
     /// Hands the next message to the client, if it accepts one.

@@ -125,6 +125,7 @@ mod without_a_reader {
     use std::{io, os::fd::OwnedFd, os::unix::net::UnixStream, process::Stdio};
 
     use gateway_tests::{Frame, Listener};
+    use tokio::io::AsyncWriteExt as _;
 
     use super::super::common::{Client, gateway, soon};
     use super::{CLOSE, TEXT, closed, next};
@@ -176,6 +177,8 @@ mod without_a_reader {
             assert_eq!(next(&mut peer, TEXT).await.payload, b"one");
             let rest = [peer.frame().await, peer.frame().await];
             assert_eq!(rest.each_ref().map(|frame| frame.first), [TEXT, CLOSE], "{rest:?}");
+            // The rest of the line is no line.
+            let _ = client.stdin.as_mut().expect("it is open").write_all(b"rest\n").await;
             let [_, close] = rest;
             peer.send(close).await;
             let (status, events) = client.end().await;
@@ -196,7 +199,8 @@ mod without_a_reader {
             let (mut client, mut peer) = Client::with_peer(&arguments).await;
             client.event("ready").await;
             client.stdout = None;
-            // The program has time to notice.
+            // The program notices by a write, too.
+            peer.send(Frame::text("to nobody")).await;
             peer.send(Frame::ping(b"?")).await;
             assert_eq!(peer.frame().await, Frame::pong(b"?"));
 
